@@ -1,0 +1,34 @@
+"""``python -m demo``: serves the page on this computer."""
+
+import argparse
+import importlib.util
+import sys
+from collections.abc import Sequence
+
+from mentalglm.errors import UserError
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Reads the command line and serves the page until interrupted.
+
+    Raises:
+        SystemExit: With 2, when the request was wrong.
+    """
+    parser = argparse.ArgumentParser(prog="python -m demo", description="A page in the browser over mentalglm.")
+    parser.add_argument("--model", help="a model's folder or name; the embedded model without it")
+    parser.add_argument("--port", type=int, help="the port on 127.0.0.1; the first free one from 7860 without it")
+    parser.add_argument("--lang", choices=("zh", "en"), default="zh", help="the language the page opens in")
+    chosen = parser.parse_args(argv)
+    try:
+        if importlib.util.find_spec("gradio") is None:
+            raise UserError('the demo needs gradio, which is not installed; run pip install "mentalglm[demo]"')
+        from .app import serve
+
+        serve(chosen.model, chosen.port, chosen.lang)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

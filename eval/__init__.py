@@ -1,0 +1,1 @@
+"""Evaluation: runs a model over labelled posts, scores what it answered, and reports it beside others."""

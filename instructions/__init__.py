@@ -1,0 +1,1 @@
+"""Builds the instruction corpus: sources -> records -> checks -> instructions, with a data card."""

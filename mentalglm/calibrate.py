@@ -1,0 +1,117 @@
+"""Fits what :mod:`mentalglm.calibration` stores, on validation rows that no training has seen."""
+
+from pathlib import Path
+
+import torch
+
+from mentalglm.analyzer import Analyzer
+from mentalglm.calibration import Calibration, LabelCalibration, load_calibrations, save_calibrations
+from mentalglm.decoding.labels import label_probabilities
+from mentalglm.errors import UserError
+from mentalglm.models import EMBEDDED
+from mentalglm.readers import LabelledRow, read_labelled
+from mentalglm.tasks import Task, load_task
+
+
+def calibrate_model(model: str | None, task_name: str, data: Path) -> str:
+    """Fits one task's calibration and stores it beside the model.
+
+    Args:
+        model: Folder of the model, or None for the embedded one.
+        task_name: The task.
+        data: Labelled rows; where they carry a split, those of ``validation`` are used.
+
+    Returns:
+        One line that says what was done.
+
+    Raises:
+        UserError: The model is not a folder, or the data hold no usable row.
+    """
+    folder = EMBEDDED if model in (None, "embedded") else Path(str(model))
+    if not folder.is_dir():
+        raise UserError(f"model {model!r} is not a folder; a calibration is stored beside the weights", "missing_model")
+    task = load_task(task_name)
+    rows = [row for row in read_labelled(data) if isinstance(row, LabelledRow) and row.split in (None, "validation")]
+    if len(rows) < 20:
+        raise UserError(f"{data} holds {len(rows)} rows to calibrate on; at least 20 are needed", "too_few_rows")
+    scores = torch.tensor(Analyzer.load(str(folder)).scores([row.text for row in rows], task_name))
+    gold = torch.tensor([[float(name in row.labels) for name in task.label_names] for row in rows])
+    calibration = fit(scores, gold, task)
+    save_calibrations(folder, load_calibrations(folder) | {task_name: calibration})
+    return f"{task_name}: calibrated on {len(rows)} rows, stored in {folder}"
+
+
+def fit(scores: torch.Tensor, gold: torch.Tensor, task: Task) -> Calibration:
+    """The calibration of least log loss, and the thresholds of highest F1.
+
+    Args:
+        scores: (N, labels), as the model gives them.
+        gold: (N, labels), 1 where the label holds.
+        task: The task.
+    """
+    if task.many:
+        slopes = [_fit_slope(scores[:, k], gold[:, k]) for k in range(len(task.labels))]
+        calibration = Calibration(
+            labels={name: LabelCalibration(a=a, b=b) for name, (a, b) in zip(task.label_names, slopes, strict=True)}
+        )
+        chosen = task.label_names
+    else:
+        calibration = Calibration(temperature=_fit_temperature(scores, gold))
+        chosen = [task.binary_label] if task.binary_label is not None else []
+    probabilities = label_probabilities(scores, task, calibration)
+    for name in chosen:
+        known = calibration.labels.setdefault(name, LabelCalibration())
+        column = task.label_names.index(name)
+        known.threshold = best_threshold(probabilities[:, column], gold[:, column])
+    return calibration
+
+
+def best_threshold(probabilities: torch.Tensor, gold: torch.Tensor) -> float:
+    """The threshold of highest F1, drawn half-way to 0.5: on few rows the best cut is partly luck.
+
+    Args:
+        probabilities: (N,).
+        gold: (N,), 0 or 1.
+    """
+    order = probabilities.argsort(descending=True)
+    hits = gold[order].cumsum(0)
+    f1 = 2 * hits / (torch.arange(1, len(gold) + 1) + gold.sum()).clamp(min=1)
+    best = int(f1.argmax())
+    sorted_p = probabilities[order]
+    below = float(sorted_p[best + 1]) if best + 1 < len(sorted_p) else 0.0
+    return round((float(sorted_p[best]) + below + 1.0) / 4, 4)
+
+
+def _fit_temperature(scores: torch.Tensor, gold: torch.Tensor) -> float:
+    log_t = torch.zeros(1, requires_grad=True)
+
+    def loss() -> torch.Tensor:
+        return -((scores / log_t.exp()).log_softmax(dim=1) * gold).sum(dim=1).mean()
+
+    _minimise(loss, [log_t])
+    return round(float(log_t.exp()), 4)
+
+
+def _fit_slope(scores: torch.Tensor, gold: torch.Tensor) -> tuple[float, float]:
+    """Logistic regression of one label on its score (Platt scaling), kept from overfitting by a light penalty on a."""
+    a, b = torch.ones(1, requires_grad=True), torch.zeros(1, requires_grad=True)
+
+    def loss() -> torch.Tensor:
+        logits = a * scores + b
+        fit = torch.nn.functional.binary_cross_entropy_with_logits(logits, gold)
+        return fit + 0.01 * (a - 0.5).square().sum()
+
+    _minimise(loss, [a, b])
+    return round(max(float(a), 0.0), 4), round(float(b), 4)
+
+
+def _minimise(loss: object, parameters: list[torch.Tensor]) -> None:
+    optimizer = torch.optim.LBFGS(parameters, max_iter=200, line_search_fn="strong_wolfe")
+
+    def closure() -> torch.Tensor:
+        optimizer.zero_grad()
+        value: torch.Tensor = loss()  # type: ignore[operator]
+        value.backward()  # type: ignore[no-untyped-call]
+        return value
+
+    optimizer.step(closure)  # type: ignore[no-untyped-call]

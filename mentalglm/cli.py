@@ -1,0 +1,120 @@
+"""The ``mentalglm`` command."""
+
+import importlib
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any, ParamSpec, TypeVar
+
+import typer
+
+from mentalglm.errors import UserError
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
+
+
+def user_errors(command: Callable[P, R]) -> Callable[P, R]:
+    """Turns a user's mistake into one line on stderr and exit code 2."""
+
+    @wraps(command)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return command(*args, **kwargs)
+        except UserError as error:
+            typer.echo(f"error: {error}", err=True)
+            raise typer.Exit(2) from None
+
+    return wrapped
+
+
+@app.command()
+@user_errors
+def analyze(
+    text: Annotated[str | None, typer.Argument(help="One post.")] = None,
+    file: Annotated[
+        str | None, typer.Option(help="Posts to analyse: .txt .csv .tsv .xlsx .jsonl, or - for stdin.")
+    ] = None,
+    column: Annotated[str | None, typer.Option(help="The column that holds the post (default: text).")] = None,
+    task: Annotated[str, typer.Option(help="Task names, separated by commas, or all.")] = "all",
+    labels_only: Annotated[bool, typer.Option("--labels-only", help="No evidence and no explanation.")] = False,
+    model: Annotated[str | None, typer.Option(help="Folder or hub name (default: the embedded model).")] = None,
+    device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1 …")] = None,
+    dtype: Annotated[str | None, typer.Option(help="fp32, bf16 or fp16.")] = None,
+    revision: Annotated[str | None, typer.Option(help="Revision of a hub model.")] = None,
+    format: Annotated[str, typer.Option(help="text, json (one object a line) or csv.")] = "text",
+    out: Annotated[Path | None, typer.Option(help="Write to this file instead of stdout.")] = None,
+    lang: Annotated[str, typer.Option(help="Language of what people read: zh or en.")] = "zh",
+) -> None:
+    """Analyse one post, or every row of a file: label, probability, evidence, explanation."""
+    from mentalglm.analyze_files import Request, run
+
+    if (text is None) == (file is None):
+        raise UserError("give either a post or --file, not both and not neither; see mentalglm analyze --help")
+    if format not in ("text", "json", "csv"):
+        raise UserError(f"--format {format!r} is not known; use text, json or csv")
+    if lang not in ("zh", "en"):
+        raise UserError(f"--lang {lang!r} is not known; use zh or en")
+    request = Request(text, file, column, task.split(","), labels_only, format, out, lang)
+    source = {"device": device, "dtype": dtype, "revision": revision}
+    raise typer.Exit(run(request, model, source))
+
+
+@app.command()
+@user_errors
+def tasks(lang: Annotated[str, typer.Option(help="zh or en.")] = "zh") -> None:
+    """List the tasks: name, kind, what is asked, labels."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from mentalglm.tasks import load_task, task_names
+
+    heads = ("任务", "类型", "语言", "所问", "标签") if lang == "zh" else ("task", "kind", "language", "asks", "labels")
+    table = Table(*heads, show_lines=True)
+    for name in task_names():
+        task = load_task(name)
+        asks = getattr(task.definition, "en" if lang == "en" else "zh")
+        table.add_row(name, task.kind, task.language, asks, "、".join(task.label_names))
+    Console(width=None if sys.stdout.isatty() else 140).print(table)
+
+
+@app.command()
+@user_errors
+def calibrate(
+    data: Annotated[Path, typer.Option(help="Labelled rows (JSONL records); those of split validation are used.")],
+    task: Annotated[str, typer.Option(help="Task name.")],
+    model: Annotated[str | None, typer.Option(help="Folder of the model; its calibration.json is written.")] = None,
+) -> None:
+    """Fit temperature, slopes and thresholds of one task on validation rows, and store them beside the model."""
+    from mentalglm.calibrate import calibrate_model
+
+    typer.echo(calibrate_model(model, task, data), err=True)
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
+@user_errors
+def demo(context: typer.Context) -> None:
+    """Open the demo in a browser (needs the extra: pip install "mentalglm[demo]")."""
+    _demo_main()(context.args)
+
+
+def _demo_main() -> Any:
+    # An installed package holds the demo as mentalglm.demo; in a clone it is the room next door.
+    try:
+        return importlib.import_module("mentalglm.demo.__main__").main
+    except ModuleNotFoundError as error:
+        if error.name not in ("mentalglm.demo", "mentalglm.demo.__main__"):
+            raise UserError(f'{error.name} is not installed; run pip install "mentalglm[demo]"') from None
+    return importlib.import_module("demo.__main__").main
+
+
+def main() -> None:
+    """The console script."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Decoding: label scores from the model's own probabilities, then evidence and explanation under a grammar."""

@@ -1,0 +1,132 @@
+"""A batch of texts a model has read, kept as its key-value cache, so that what follows costs only its own tokens."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+
+@dataclass
+class Context:
+    """What the model has read so far.
+
+    Attributes:
+        model: The causal language model.
+        cache: Its key-value cache, T columns.
+        mask: (B, T), false where a row has padding.
+        logits: (B, V), float32: what the model expects next.
+    """
+
+    model: Any
+    cache: Any
+    mask: torch.Tensor
+    logits: torch.Tensor
+
+    @property
+    def lengths(self) -> torch.Tensor:
+        """(B,), the real tokens of each row."""
+        return self.mask.sum(dim=1)
+
+    def append(self, rows: list[list[int]]) -> None:
+        """Reads one more stretch of tokens for every row; shorter stretches are padded on the left."""
+        ids, block = _left_pad(rows, self.model.device)
+        positions = self.lengths[:, None] + (block.cumsum(dim=1) - 1).clamp(min=0)
+        self.mask = torch.cat([self.mask, block], dim=1)
+        hidden = self.model.get_decoder()(
+            input_ids=ids,
+            attention_mask=self.mask.long(),
+            position_ids=positions,
+            past_key_values=self.cache,
+            use_cache=True,
+        )[0]
+        self.logits = self.model.get_output_embeddings()(hidden[:, -1]).float()
+
+    def score(self, continuations: list[list[int]]) -> torch.Tensor:
+        """log P(continuation | context) of every continuation for every row, in one forward pass.
+
+        The continuations are laid out as a tree, in which each token sees the context and its own ancestors alone::
+
+            这个 帖子 体现了 ┬ 高 自杀 风险 。
+                             └ 低 自杀 风险 。
+
+        The context is left as it was.
+
+        Args:
+            continuations: C token id lists, none empty, none equal to another.
+
+        Returns:
+            (B, C), natural logarithms.
+        """
+        tokens, parents, paths = _token_tree(continuations)
+        rows = len(self.mask)
+        device = self.model.device
+        sees = torch.zeros(len(tokens), len(tokens), dtype=torch.bool, device=device)
+        depths = torch.zeros(len(tokens), dtype=torch.long, device=device)
+        for node, parent in enumerate(parents):
+            if parent >= 0:
+                sees[node] = sees[parent]
+                depths[node] = depths[parent] + 1
+            sees[node, node] = True
+        visible = torch.cat([self.mask[:, None].expand(-1, len(tokens), -1), sees.expand(rows, -1, -1)], dim=2)
+        bias = torch.zeros(visible.shape, dtype=self.model.dtype, device=device)
+        bias.masked_fill_(~visible, torch.finfo(self.model.dtype).min)
+        hidden = self.model.get_decoder()(
+            input_ids=torch.tensor(tokens, device=device).expand(rows, -1),
+            attention_mask=bias[:, None],
+            position_ids=self.lengths[:, None] + depths,
+            past_key_values=self.cache,
+            use_cache=True,
+        )[0]
+        self.cache.crop(-len(tokens))
+        inner = sorted({parent for parent in parents if parent >= 0})
+        place = {node: k + 1 for k, node in enumerate(inner)}
+        after = torch.cat([self.logits[:, None], self.model.get_output_embeddings()(hidden[:, inner]).float()], dim=1)
+        expected = after.log_softmax(dim=-1)
+        of_node = torch.stack(
+            [expected[:, place.get(parent, 0), token] for token, parent in zip(tokens, parents, strict=True)], dim=1
+        )
+        return torch.stack([of_node[:, path].sum(dim=1) for path in paths], dim=1)
+
+
+def read(model: Any, prompts: list[list[int]]) -> Context:
+    """Reads a batch of prompts, padded on the left to the longest.
+
+    Args:
+        model: A causal language model in evaluation mode.
+        prompts: Token ids, none empty.
+    """
+    from transformers import DynamicCache
+
+    empty = torch.zeros(len(prompts), 0, dtype=torch.bool, device=model.device)
+    context = Context(model, DynamicCache(), empty, torch.empty(0))
+    context.append(prompts)
+    return context
+
+
+def _left_pad(rows: list[list[int]], device: Any) -> tuple[torch.Tensor, torch.Tensor]:
+    longest = max(map(len, rows))
+    ids = torch.zeros(len(rows), longest, dtype=torch.long)
+    mask = torch.zeros(len(rows), longest, dtype=torch.bool)
+    for number, row in enumerate(rows):
+        ids[number, longest - len(row) :] = torch.tensor(row)
+        mask[number, longest - len(row) :] = True
+    return ids.to(device), mask.to(device)
+
+
+def _token_tree(continuations: list[list[int]]) -> tuple[list[int], list[int], list[list[int]]]:
+    """Merges common beginnings: the nodes' tokens, their parents (-1: the context), each continuation's node path."""
+    tokens: list[int] = []
+    parents: list[int] = []
+    node_of: dict[tuple[int, int], int] = {}
+    paths = []
+    for continuation in continuations:
+        parent, path = -1, []
+        for token in continuation:
+            if (parent, token) not in node_of:
+                node_of[parent, token] = len(tokens)
+                tokens.append(token)
+                parents.append(parent)
+            parent = node_of[parent, token]
+            path.append(parent)
+        paths.append(path)
+    return tokens, parents, paths

@@ -1,0 +1,56 @@
+"""The grammar an answer is decoded under once its labels are known: it admits no quotation the post doesn't hold."""
+
+import json
+
+from mentalglm.answer import CLOSE, NO_EVIDENCE, OPEN
+from mentalglm.tasks import Task
+
+MAX_SPAN_CHARACTERS = 60
+MAX_SPANS_PER_LABEL = 3
+
+
+def answer_grammar(post: str, labels: list[str], task: Task, style: str) -> str:
+    """A llguidance (Lark-like) grammar for everything behind the first sentence.
+
+    The quotation marks and the words between them share one terminal. As its own terminal the words could not end
+    before 。、「, because these share their first UTF-8 bytes with 」 and the lexer looks no further back.
+
+    Args:
+        post: The text that may be quoted.
+        labels: The labels decided on, in the order of the first sentence.
+        task: The task asked.
+        style: The style asked in.
+
+    Returns:
+        The grammar's text; its language is ``依据：…。理由：…`` in the style's words, of the post's own substrings.
+    """
+    template = task.styles[style]
+    quotable = any(character not in f"{OPEN}{CLOSE}\n" for character in post)
+    parts = []
+    if template.evidence is not None:
+        parts += [json.dumps(template.evidence, ensure_ascii=False), _evidence(labels, quotable, task, style), '"。"']
+    gap = " " if task.language == "en" else ""
+    parts += [json.dumps(gap + template.reason + gap, ensure_ascii=False), "REASON"]
+    plain = f"/[^{OPEN}{CLOSE}\\n]/"
+    begin = f"/[^{OPEN}{CLOSE}\\s]/"
+    lines = ["start: " + " ".join(parts)]
+    if quotable:
+        lines += [
+            f'QUOTE: "{OPEN}" SPAN "{CLOSE}"',
+            f"SPAN: SUBSTRING & /[^{OPEN}{CLOSE}\\n]{{1,{MAX_SPAN_CHARACTERS}}}/",
+            f'SUBSTRING: %regex {{ "substring_chars": {json.dumps(post, ensure_ascii=False)} }}',
+            f'REASON: ({begin} | "{OPEN}" SPAN "{CLOSE}") ({plain} | "{OPEN}" SPAN "{CLOSE}")*',
+        ]
+    else:
+        lines.append(f"REASON: {begin} {plain}*")
+    return "\n".join(lines) + "\n"
+
+
+def _evidence(labels: list[str], quotable: bool, task: Task, style: str) -> str:
+    some = f"QUOTE{{1,{MAX_SPANS_PER_LABEL}}}"
+    if not quotable or (task.many and not labels):
+        return f'"{NO_EVIDENCE}"'
+    if not task.many:
+        return f'("{NO_EVIDENCE}" | {some})'
+    items = [f"{json.dumps(task.surface(style, name), ensure_ascii=False)} {some}" for name in labels]
+    return ' "；" '.join(items)

@@ -1,0 +1,129 @@
+"""Bytes to lines: finds a text file's encoding, decodes strictly, and refuses rather than garbles."""
+
+import codecs
+import re
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+from typing import BinaryIO
+
+from mentalglm.errors import UserError
+
+_CHUNK = 1 << 16
+_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")  # str.splitlines() would also split at U+0085, U+2028, U+2029
+_MAGIC = {
+    b"PK\x03\x04": "a zip archive or Excel workbook",
+    b"\x89PNG": "a PNG image",
+    b"\xff\xd8\xff": "a JPEG image",
+    b"%PDF": "a PDF document",
+    b"\xd0\xcf\x11\xe0": "an old Office document",
+    b"\x1f\x8b": "a gzip archive",
+}
+
+
+def file_lines(path: Path) -> Iterator[str]:
+    """The lines of a text file, as :func:`decoded_lines`.
+
+    Raises:
+        UserError: The file cannot be opened or read, or is not text.
+    """
+    try:
+        with path.open("rb") as file:
+            yield from decoded_lines(file, str(path))
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror}); check the file and its permissions") from None
+
+
+def decoded_lines(file: BinaryIO, name: str) -> Iterator[str]:
+    r"""The lines of a stream with their endings; a line ends at ``\n``, ``\r\n`` or ``\r`` and nowhere else.
+
+    UTF-8 (with or without a mark), UTF-16 with a mark and GB18030 are read.
+
+    Args:
+        file: The stream, read in pieces and never held whole.
+        name: What errors call it.
+
+    Raises:
+        UserError: The bytes are not text in one of these encodings; the message names the line.
+    """
+    held, parts = "", list[str]()
+    for piece in chain(_decoded(file, name), [None]):
+        text = held + (piece or "")
+        held = "\r" if piece is not None and text.endswith("\r") else ""  # its \n may come with the next piece
+        for line in _LINE.findall(text[: len(text) - len(held)]):
+            parts.append(line)
+            if line[-1] in "\r\n":
+                yield "".join(parts)
+                parts.clear()
+    if parts:
+        yield "".join(parts)
+
+
+def _decoded(file: BinaryIO, name: str) -> Iterator[str]:
+    """Decodes strictly. Plain ASCII says nothing about the encoding, so it is chosen at the first byte beyond it."""
+    read = getattr(file, "read1", file.read)
+    chunk = read(_CHUNK)
+    while 0 < len(chunk) < 4 and (more := read(_CHUNK)):  # enough for a byte order mark
+        chunk += more
+    for magic, kind in _MAGIC.items():
+        if chunk.startswith(magic):
+            raise UserError(f"{name} is {kind}, not text; save it as text, or give it its true ending", code="binary")
+    encoding = _marked(chunk)
+    decoder = codecs.getincrementaldecoder(encoding or "ascii")()
+    line = 1
+    while True:
+        if encoding is None and not chunk.isascii():
+            encoding = _guessed(chunk, name)
+            decoder = codecs.getincrementaldecoder(encoding)()
+        try:
+            text = decoder.decode(chunk, final=not chunk)
+        except UnicodeDecodeError as error:
+            line += error.object[: error.start].count(b"\n")
+            raise UserError(
+                f"{name}, line {line}: not {encoding} as before; save it as UTF-8", code="encoding"
+            ) from None
+        if (nul := text.find("\0")) >= 0:
+            line += text.count("\n", 0, nul)
+            raise UserError(f"{name}, line {line}: a NUL byte; this is a binary file, not text", code="binary")
+        line += text.count("\n")
+        if text:
+            yield text
+        if not chunk:
+            return
+        chunk = read(_CHUNK)
+
+
+def _marked(head: bytes) -> str | None:
+    if head.startswith(codecs.BOM_UTF8):
+        return "utf-8-sig"
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    return None
+
+
+def _guessed(sample: bytes, name: str) -> str:
+    """UTF-8 where the sample is UTF-8, GB18030 where it reads as Chinese in it, else refused rather than garbled."""
+    if _fits(sample, "utf-8"):
+        return "utf-8"
+    mended = sample.decode("utf-8", errors="replace")
+    good = sum("\u2e80" <= c < "\ufffd" for c in mended)  # GB18030 may pass for UTF-8's Latin letters, not for Chinese
+    if good > 3 * mended.count("\ufffd"):
+        raise UserError(f"{name}: UTF-8 with damaged bytes; save it again as UTF-8", code="encoding")
+    if _fits(sample, "gb18030") and _reads_as_chinese(sample.decode("gb18030", errors="ignore")):
+        return "gb18030"
+    raise UserError(f"{name}: neither UTF-8, UTF-16 with a mark nor GB18030; save it as UTF-8", code="encoding")
+
+
+def _fits(sample: bytes, encoding: str) -> bool:
+    try:
+        codecs.getincrementaldecoder(encoding)().decode(sample, final=False)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _reads_as_chinese(text: str) -> bool:
+    """Whether the characters are everyday ones: almost any bytes are valid GB18030, but then most give rare ones."""
+    beyond = [character for character in text if character > "\x7f"]
+    usual = sum(bool(c.encode("gb2312", "ignore") or c.encode("big5", "ignore") or c > "\uffff") for c in beyond)
+    return not beyond or usual >= 0.8 * len(beyond)

@@ -1,0 +1,85 @@
+"""The one place where a post becomes messages, and messages become token ids.
+
+A post is data. Its text is encoded apart from the chat template, with special tokens switched off, so ``<|assistant|>``
+typed by a person stays eleven ordinary characters and can never open a turn.
+"""
+
+from functools import lru_cache
+from typing import Any
+
+from mentalglm.answer import Answer, render_answer
+from mentalglm.tasks import Task
+
+Messages = list[dict[str, str]]
+
+_SLOT = "⟦slot {}⟧"
+
+
+def build_messages(post: str, task: Task, style: str, answer: Answer | None = None) -> Messages:
+    """The chat messages that ask ``task`` about ``post``, and with ``answer`` also the reply to be learned."""
+    messages = [{"role": "user", "content": task.styles[style].prompt.replace("{post}", post)}]
+    if answer is not None:
+        messages.append({"role": "assistant", "content": render_answer(answer, task, style)})
+    return messages
+
+
+def render_turns(turns: list[dict[str, str]]) -> str:
+    """A conversation as the text that conversation tasks are asked about, one turn a line."""
+    names = {"user": "用户", "assistant": "助手", "system": "系统"}
+    return "\n".join(f"{names.get(turn['role'], turn['role'])}：{turn['content']}" for turn in turns)
+
+
+def encode_prompt(tokenizer: Any, messages: Messages) -> list[int]:
+    """Token ids of ``messages`` up to where the assistant's answer begins, ready to be continued with it."""
+    pieces = _template_pieces(tokenizer, (*(m["role"] for m in messages), "assistant"))
+    ids: list[int] = []
+    for piece, message in zip(pieces, messages, strict=False):
+        ids += piece
+        ids += encode_text(tokenizer, message["content"])
+    return ids + list(pieces[len(messages)])
+
+
+def encode_example(tokenizer: Any, messages: Messages) -> tuple[list[int], list[bool]]:
+    """Token ids of a whole conversation, and which of them the model is to learn to write.
+
+    Returns:
+        ids: Length L.
+        scored: Length L; true for the assistant's words and for the token that ends its turn, false elsewhere.
+    """
+    pieces = _template_pieces(tokenizer, tuple(m["role"] for m in messages))
+    ids, scored = list(pieces[0]), [False] * len(pieces[0])
+    for number, message in enumerate(messages):
+        speaks = message["role"] == "assistant"
+        content = encode_text(tokenizer, message["content"])
+        behind = list(pieces[number + 1])
+        if not behind and speaks:
+            behind = [stop_token_id(tokenizer)]
+        ids += content + behind
+        scored += [speaks] * len(content) + [speaks and k == 0 for k in range(len(behind))]
+    return ids, scored
+
+
+def encode_text(tokenizer: Any, text: str) -> list[int]:
+    """Token ids of plain text: special-token strings in it are ordinary characters."""
+    return list(tokenizer(text, add_special_tokens=False, split_special_tokens=True)["input_ids"])
+
+
+def stop_token_id(tokenizer: Any) -> int:
+    """The token that ends an answer: GLM closes a turn with the opening of the next one."""
+    user = tokenizer.convert_tokens_to_ids("<|user|>")
+    unknown = user is None or user == tokenizer.unk_token_id
+    return int(tokenizer.eos_token_id if unknown else user)
+
+
+@lru_cache(maxsize=256)
+def _template_pieces(tokenizer: Any, roles: tuple[str, ...]) -> tuple[tuple[int, ...], ...]:
+    """Token ids of the chat template around the contents: one piece before each message and one behind the last."""
+    slots = [{"role": role, "content": _SLOT.format(k)} for k, role in enumerate(roles)]
+    rest = tokenizer.apply_chat_template(slots, tokenize=False)
+    pieces = []
+    for slot in slots:
+        before, found, rest = rest.partition(slot["content"])
+        if not found:
+            raise ValueError(f"the chat template drops a message of role {slot['role']!r}")
+        pieces.append(before)
+    return tuple(tuple(tokenizer(piece, add_special_tokens=False)["input_ids"]) for piece in [*pieces, rest])

@@ -1,0 +1,360 @@
+"""Reads posts from files, row by row: TXT, CSV, TSV, XLSX, JSONL or standard input, in the encodings people use.
+
+A file is never held in memory, a row that cannot be read never stops the file, and no message holds a row's text.
+"""
+
+import csv
+import json
+import re
+import sys
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Any, TypeVar
+from zipfile import BadZipFile
+
+from mentalglm.encodings import decoded_lines, file_lines
+from mentalglm.errors import UserError
+
+ENDINGS = (".txt", ".csv", ".tsv", ".xlsx", ".jsonl")
+_LABEL_SEPARATOR = re.compile(r"[、;；|]")
+# What zip, XML and openpyxl's own parser raise on a damaged or locked file (XML errors are SyntaxErrors).
+_BROKEN_WORKBOOK = (
+    BadZipFile, zlib.error, EOFError, RuntimeError, SyntaxError, ValueError, TypeError, LookupError, AttributeError
+)  # fmt: skip
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One post of a file.
+
+    Attributes:
+        row: The data row, from 0; a header is not a row.
+        text: The post, verbatim.
+        fields: The row's other columns.
+    """
+
+    row: int
+    text: str
+    fields: dict[str, str]
+
+
+@dataclass(frozen=True)
+class BadRow:
+    """A row that could not be read; the message never holds the row's text."""
+
+    row: int
+    code: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Span:
+    """A stretch of a text: offsets in Unicode code points, the end exclusive."""
+
+    start: int
+    end: int
+    label: str | None
+
+
+@dataclass(frozen=True)
+class LabelledRow:
+    """One post with its gold labels.
+
+    Attributes:
+        row: The data row, from 0.
+        id: The row's own id, or ``row-N``.
+        text: The post, verbatim.
+        labels: The gold labels as written in the file.
+        group: What belongs together (an author, a pair); the id where the file names none.
+        split: ``train``, ``valid``, ``test`` or whatever the file says; None where it says nothing.
+        task: The task the record was made for, where it says so.
+        license: The record's licence, where it says so.
+        evidence: Gold evidence; None where the file carries none.
+        explanation: Gold explanation, where the file carries one.
+    """
+
+    row: int
+    id: str
+    text: str
+    labels: tuple[str, ...]
+    group: str
+    split: str | None = None
+    task: str | None = None
+    license: str | None = None
+    evidence: tuple[Span, ...] | None = None
+    explanation: str | None = None
+
+
+def read_rows(path: str | Path, column: str | None = None) -> Iterator[Row | BadRow]:
+    """Reads the posts of a file.
+
+    Args:
+        path: A .txt, .csv, .tsv, .xlsx or .jsonl file, or ``-`` for standard input (lines of text, or JSONL if it
+            opens with a brace).
+        column: The column or key that holds the post; ``text`` by default.
+
+    Returns:
+        The rows in the file's order, read as they are asked for.
+
+    Raises:
+        UserError: The file is missing, unreadable, binary, of an unknown kind, or lacks the column. What can be known
+            from the file's beginning is raised at once, not at the first row.
+    """
+    return _begun(_rows(path, column or "text"))
+
+
+def read_labelled(
+    path: str | Path, text_column: str | None = None, label_column: str | None = None
+) -> Iterator[LabelledRow | BadRow]:
+    """Reads posts with gold labels: JSONL records, or a table whose labels are separated by ``、``, ``;`` or ``|``.
+
+    Args:
+        path: A .jsonl, .csv, .tsv or .xlsx file.
+        text_column: The column or key that holds the post; ``text`` by default.
+        label_column: The column or key that holds the labels; ``labels`` by default.
+
+    Raises:
+        UserError: As :func:`read_rows`, or the file is plain text, which has no labels.
+    """
+    return _begun(_labelled(path, text_column or "text", label_column or "labels"))
+
+
+def _begun(rows: Iterator[_T]) -> Iterator[_T]:
+    """Reads one row ahead, so that a wrong path or header is an error before a model is loaded."""
+    return chain([first], rows) if (first := next(rows, None)) is not None else iter(())
+
+
+def _rows(path: str | Path, column: str) -> Iterator[Row | BadRow]:
+    if str(path) == "-":
+        yield from _standard_input(column)
+        return
+    path, ending = _checked(path)
+    if ending == ".txt":
+        yield from _text_rows(file_lines(path))
+    elif ending == ".jsonl":
+        for row, item in _objects(file_lines(path)):
+            yield item if isinstance(item, BadRow) else _post_of(row, item, column)
+    else:
+        for row, cells in _table(path, ending, [column]):
+            if isinstance(cells, BadRow):
+                yield cells
+            else:
+                yield Row(row, cells[column], {name: cell for name, cell in cells.items() if name != column})
+
+
+def _labelled(path: str | Path, text_column: str, label_column: str) -> Iterator[LabelledRow | BadRow]:
+    path, ending = _checked(path)
+    if ending == ".txt":
+        raise UserError(f"{path}: plain text carries no labels; give a .jsonl, .csv, .tsv or .xlsx file")
+    if ending == ".jsonl":
+        for row, item in _objects(file_lines(path)):
+            yield item if isinstance(item, BadRow) else _labelled_record(row, item, text_column, label_column)
+        return
+    for row, cells in _table(path, ending, [text_column, label_column]):
+        if isinstance(cells, BadRow):
+            yield cells
+            continue
+        labels = [part.strip() for part in _LABEL_SEPARATOR.split(cells[label_column])]
+        record = {**cells, "labels": [label for label in labels if label]}
+        yield _labelled_record(row, {**record, "evidence": None}, text_column, "labels")
+
+
+def _checked(path: str | Path) -> tuple[Path, str]:
+    path = Path(path)
+    if path.is_dir():
+        raise UserError(f"{path} is a folder; name a file in it", code="not_a_file")
+    if not path.exists():
+        raise UserError(f"{path} not found; check the path", code="missing_file")
+    ending = path.suffix.lower()
+    if ending not in ENDINGS:
+        raise UserError(f"{path}: files ending in {ending or 'nothing'} are not read; use {', '.join(ENDINGS)}")
+    return path, ending
+
+
+# Lines and sheets to rows.
+
+
+def _text_rows(lines: Iterable[str]) -> Iterator[Row | BadRow]:
+    for row, line in enumerate(lines):
+        yield Row(row, line.rstrip("\r\n"), {})
+
+
+def _standard_input(column: str) -> Iterator[Row | BadRow]:
+    lines = decoded_lines(sys.stdin.buffer, "standard input")
+    head: list[str] = []
+    for line in lines:
+        head.append(line)
+        if line.strip():
+            break
+    lines = chain(head, lines)
+    if head and head[-1].lstrip().startswith("{"):
+        for row, item in _objects(lines):
+            yield item if isinstance(item, BadRow) else _post_of(row, item, column)
+    else:
+        yield from _text_rows(lines)
+
+
+def _objects(lines: Iterable[str]) -> Iterator[tuple[int, dict[str, Any] | BadRow]]:
+    """JSON objects, one per line; blank lines are not rows."""
+    for row, line in enumerate(line for line in lines if line.strip()):
+        try:
+            item = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            where = f" at column {error.colno}" if isinstance(error, json.JSONDecodeError) else ""
+            yield row, BadRow(row, "bad_row", f"not valid JSON{where}")
+            continue
+        yield row, item if isinstance(item, dict) else BadRow(row, "bad_row", "not a JSON object")
+
+
+def _post_of(row: int, item: dict[str, Any], column: str) -> Row | BadRow:
+    text = _text_of(item, column)
+    if text is None:
+        return BadRow(row, "bad_row", f"no string {column!r} and no list of turns")
+    if not _encodable(text):
+        return BadRow(row, "bad_row", "the text holds half a character (a lone surrogate)")
+    fields = {key: _field(value) for key, value in item.items() if key not in (column, "turns")}
+    return Row(row, text, fields)
+
+
+def _field(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _text_of(item: dict[str, Any], column: str) -> str | None:
+    if column in item or "turns" not in item:
+        text = item.get(column)
+        return text if isinstance(text, str) else None
+    turns = item["turns"]
+    if not isinstance(turns, list) or not turns or not all(_is_turn(turn) for turn in turns):
+        return None
+    from mentalglm.prompt import render_turns
+
+    return render_turns(turns)
+
+
+def _is_turn(turn: Any) -> bool:
+    return isinstance(turn, dict) and isinstance(turn.get("role"), str) and isinstance(turn.get("content"), str)
+
+
+def _encodable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _table(path: Path, ending: str, needed: list[str]) -> Iterator[tuple[int, dict[str, str] | BadRow]]:
+    """The rows of a table as column -> cell, the needed columns checked."""
+    records = _sheet(path) if ending == ".xlsx" else _separated(path, "\t" if ending == ".tsv" else ",")
+    header = next(records, [])
+    if isinstance(header, str):
+        raise UserError(f"{path}: the header cannot be read: {header}")
+    header = [name.strip() for name in header]
+    for name in needed:
+        if header.count(name) != 1:
+            wrong = "no column" if name not in header else "more than one column"
+            raise UserError(f"{path}: {wrong} {name!r}; columns found: {', '.join(filter(None, header)) or 'none'}")
+    for row, cells in enumerate(records):
+        if isinstance(cells, str):
+            yield row, BadRow(row, "bad_row", cells)
+        elif any(cells[len(header) :]):
+            yield row, BadRow(row, "bad_row", f"{len(cells)} fields under {len(header)} columns; quote the text")
+        elif any(header.index(name) >= len(cells) for name in needed):
+            yield row, BadRow(row, "bad_row", f"{len(cells)} fields under {len(header)} columns")
+        else:
+            yield row, dict(zip(header, cells, strict=False))
+
+
+def _separated(path: Path, delimiter: str) -> Iterator[list[str] | str]:
+    """CSV records, blank lines left out; a string says why a record is broken."""
+    csv.field_size_limit(2**31 - 1)
+    records = csv.reader(file_lines(path), delimiter=delimiter, strict=True)
+    while True:
+        try:
+            cells = next(records)
+        except StopIteration:
+            return
+        except csv.Error:
+            yield "a quote stands open or is not doubled"
+            continue
+        if cells:
+            yield cells
+
+
+def _sheet(path: Path) -> Iterator[list[str] | str]:
+    """The records of a workbook's first sheet; empty rows at its end are left out, empty ones before it are rows."""
+    from openpyxl import load_workbook
+
+    try:
+        book = load_workbook(path, read_only=True, data_only=True)
+        sheet = book.worksheets[0]
+        sheet.reset_dimensions()  # some programs write a wrong size
+        width = blank = 0
+        for cells in sheet.iter_rows():
+            values = [_cell(cell) for cell in cells]
+            width = width or len(values)
+            values += [""] * (width - len(values))  # empty cells at a row's end are not stored
+            if all(value == "" for value in values):
+                blank += 1
+                continue
+            yield from ([""] * width for _ in range(blank))
+            blank = 0
+            whole = [value for value in values if value is not None]
+            yield whole if len(whole) == len(values) else "a cell holds an error, not text"
+        book.close()
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror}); check the file and its permissions") from None
+    except _BROKEN_WORKBOOK:
+        raise UserError(f"{path} is no Excel workbook, or is damaged or locked by a password", code="binary") from None
+
+
+def _cell(cell: Any) -> str | None:
+    """A cell as text: ``666`` typed into a sheet is a number there and a post here. None for an error value."""
+    value = cell.value
+    if value is None:
+        return ""
+    if cell.data_type == "e":
+        return None
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+# Records with gold labels.
+
+
+def _labelled_record(row: int, item: dict[str, Any], text_column: str, label_column: str) -> LabelledRow | BadRow:
+    post = _post_of(row, item, text_column)
+    if isinstance(post, BadRow):
+        return post
+    labels = item.get(label_column)
+    labels = labels if isinstance(labels, list) else [labels]
+    if not all(isinstance(label, str) or (isinstance(label, int) and not isinstance(label, bool)) for label in labels):
+        return BadRow(row, "bad_row", f"{label_column!r} is missing or holds something else than labels")
+    evidence = _spans(item.get("evidence"), len(post.text))
+    if isinstance(evidence, str):
+        return BadRow(row, "bad_row", evidence)
+    identity = str(item.get("id") or f"row-{row}")
+    return LabelledRow(
+        row=row,
+        id=identity,
+        text=post.text,
+        labels=tuple(str(label) for label in labels),
+        group=str(item.get("group") or identity),
+        evidence=evidence,
+        **{key: str(item[key]) if item.get(key) else None for key in ("split", "task", "license", "explanation")},
+    )
+
+
+def _spans(evidence: Any, length: int) -> tuple[Span, ...] | str | None:
+    if evidence is None:
+        return None
+    try:
+        spans = tuple(Span(int(item["start"]), int(item["end"]), item.get("label")) for item in evidence)
+    except (TypeError, KeyError, ValueError, AttributeError):
+        return "evidence is not a list of start, end, label"
+    outside = any(not 0 <= span.start < span.end <= length for span in spans)
+    return "evidence lies outside the text" if outside else spans

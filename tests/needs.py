@@ -1,0 +1,33 @@
+"""What a test needs from the machine. Where it is missing the test skips; in CI it fails, so nothing goes untested."""
+
+import importlib.util
+import os
+import shutil
+from typing import NoReturn
+
+import pytest
+
+
+def need_chromium() -> str:
+    """The path of a Chromium that playwright can drive."""
+    if importlib.util.find_spec("playwright") is None:
+        _missing("Python's playwright is not installed")
+    for name in ("chromium", "chromium-browser", "google-chrome"):
+        path = shutil.which(name)
+        if path is not None:
+            return path
+    _missing("no Chromium was found (chromium, chromium-browser or google-chrome)")
+
+
+def need_compiler() -> str:
+    """The path of g++, with which DeepSpeed builds its operators."""
+    path = shutil.which("g++")
+    if path is None:
+        _missing("no g++ was found")
+    return path
+
+
+def _missing(reason: str) -> NoReturn:
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"{reason}; CI must have it", pytrace=False)
+    pytest.skip(reason)

@@ -1,0 +1,91 @@
+"""What a run leaves behind: checkpoints to resume from, and the finished model folder. Written aside, then renamed."""
+
+import importlib.metadata
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from mentalglm.tasks import load_task, prompt_hash, task_names
+from train.config import TrainConfig
+
+
+def checkpoints(output_dir: Path) -> list[Path]:
+    """The complete checkpoints of a run, oldest first."""
+    found = (output_dir / "checkpoints").glob("step-*")
+    return sorted(found, key=lambda path: int(path.name.removeprefix("step-")))
+
+
+def save_checkpoint(engine: Any, output_dir: Path, step: int) -> None:
+    """Writes a checkpoint that every rank takes part in; only the newest two are kept."""
+    import torch.distributed as dist
+
+    folder = output_dir / "checkpoints"
+    engine.save_checkpoint(str(folder), tag=f"partial-{step}", client_state={"step": step}, save_latest=False)
+    dist.barrier()
+    if dist.get_rank() == 0:
+        _sync(folder / f"partial-{step}")
+        shutil.rmtree(folder / f"step-{step}", ignore_errors=True)
+        (folder / f"partial-{step}").rename(folder / f"step-{step}")
+        for old in checkpoints(output_dir)[:-2]:
+            shutil.rmtree(old)
+    dist.barrier()
+
+
+def save_model(model: Any, tokenizer: Any, config: TrainConfig, rows: list[dict[str, Any]]) -> Path:
+    """Writes the finished model, or adapter, in the Hugging Face layout with ``mentalglm.json`` beside it.
+
+    Returns:
+        The folder.
+    """
+    import torch
+
+    folder, aside = config.output_dir / "model", config.output_dir / "model.partial"
+    shutil.rmtree(aside, ignore_errors=True)
+    if config.save_dtype == "bf16":
+        model = model.to(torch.bfloat16)
+    model.save_pretrained(aside)
+    tokenizer.save_pretrained(aside)
+    described = json.dumps(describe_run(config, rows), ensure_ascii=False, indent=2)
+    (aside / "mentalglm.json").write_text(described + "\n", encoding="utf-8")
+    _sync(aside)
+    shutil.rmtree(folder, ignore_errors=True)
+    aside.rename(folder)
+    return folder
+
+
+def describe_run(config: TrainConfig, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """What ``mentalglm.json`` says of a model: what it was taught, in which words, on what, with which settings."""
+    tasks = [name for name in task_names() if name in {row["task"] for row in rows}]
+    style = "grounded"
+    packages = ("torch", "transformers", "deepspeed", "peft", "tokenizers")
+    return {
+        "tasks": tasks,
+        "style": style,
+        "prompt_hash": {name: prompt_hash(load_task(name), style) for name in tasks if style in load_task(name).styles},
+        "corpus_sha256": corpus_hash(config.data),
+        "config": config.model_dump(mode="json"),
+        "git": _git_revision(),
+        "versions": {name: importlib.metadata.version(name) for name in packages},
+    }
+
+
+def corpus_hash(folder: Path) -> str | None:
+    """The hash that ``instructions build`` wrote, or None for a folder made by other means."""
+    path = folder / "corpus.sha256"
+    return path.read_text(encoding="utf-8").split()[0] if path.is_file() else None
+
+
+def _git_revision() -> str | None:
+    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.stdout.strip() or None
+
+
+def _sync(folder: Path) -> None:
+    for path in folder.rglob("*"):
+        if path.is_file():
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
