@@ -7,7 +7,7 @@ from typing import Any, overload
 from mentalglm.analysis import Analysis, crisis_of, gravest, level_conflicts
 from mentalglm.calibration import Calibration, load_calibrations
 from mentalglm.errors import UserError
-from mentalglm.models import LoadedModel, load_model
+from mentalglm.models import LoadedModel, load_model, weights_hash
 from mentalglm.tasks import Task, load_task, prompt_hash
 
 # suicide_risk always asks for the level too, so that a plain death wish under 低自杀风险 is never silent.
@@ -98,6 +98,8 @@ class Analyzer:
         model = self._loaded.model
         return {
             "model": self.model_name,
+            "revision": self._loaded.revision,
+            "weights_sha256": weights_hash(self._loaded.folder),
             "dtype": str(model.dtype).removeprefix("torch."),
             "device": str(model.device),
             "parameters": sum(parameter.numel() for parameter in model.parameters()),
@@ -159,10 +161,8 @@ class Analyzer:
         known: dict[str, str] = self._loaded.manifest.get("prompt_hash", {})
         changed = [name for name, value in known.items() if value != _current_hash(name, self.style(name))]
         if changed:
-            warnings.warn(
-                f"model {self.model_name!r} was trained on other wordings of {', '.join(changed)}; expect worse answers",
-                stacklevel=3,
-            )
+            what = f"model {self.model_name!r} was trained on other wordings of {', '.join(changed)}"
+            warnings.warn(f"{what}; expect worse answers", stacklevel=3)
 
 
 def check_text(text: str) -> None:

@@ -1,5 +1,6 @@
 """Fits what :mod:`mentalglm.calibration` stores, on validation rows that no training has seen."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -13,16 +14,16 @@ from mentalglm.readers import LabelledRow, read_labelled
 from mentalglm.tasks import Task, load_task
 
 
-def calibrate_model(model: str | None, task_name: str, data: Path) -> str:
-    """Fits one task's calibration and stores it beside the model.
+def calibrate_model(model: str | None, tasks: list[str], data: Path) -> Iterator[str]:
+    """Fits calibrations and stores them beside the model, each as soon as it is fitted.
 
     Args:
         model: Folder of the model, or None for the embedded one.
-        task_name: The task.
-        data: Labelled rows; where they carry a split, those of ``validation`` are used.
+        tasks: Task names, or ``["all"]`` for those the model was taught.
+        data: Labelled rows, or a folder with ``TASK.jsonl``; where rows carry a split, ``validation`` is used.
 
-    Returns:
-        One line that says what was done.
+    Yields:
+        One line per task that says what was done.
 
     Raises:
         UserError: The model is not a folder, or the data hold no usable row.
@@ -30,15 +31,17 @@ def calibrate_model(model: str | None, task_name: str, data: Path) -> str:
     folder = EMBEDDED if model in (None, "embedded") else Path(str(model))
     if not folder.is_dir():
         raise UserError(f"model {model!r} is not a folder; a calibration is stored beside the weights", "missing_model")
-    task = load_task(task_name)
-    rows = [row for row in read_labelled(data) if isinstance(row, LabelledRow) and row.split in (None, "validation")]
-    if len(rows) < 20:
-        raise UserError(f"{data} holds {len(rows)} rows to calibrate on; at least 20 are needed", "too_few_rows")
-    scores = torch.tensor(Analyzer.load(str(folder)).scores([row.text for row in rows], task_name))
-    gold = torch.tensor([[float(name in row.labels) for name in task.label_names] for row in rows])
-    calibration = fit(scores, gold, task)
-    save_calibrations(folder, load_calibrations(folder) | {task_name: calibration})
-    return f"{task_name}: calibrated on {len(rows)} rows, stored in {folder}"
+    analyzer = Analyzer.load(str(folder))
+    for name in analyzer.check_tasks(tasks):
+        task, path = load_task(name), data / f"{name}.jsonl" if data.is_dir() else data
+        read = (row for row in read_labelled(path) if isinstance(row, LabelledRow))
+        rows = [row for row in read if row.split in (None, "validation")]
+        if len(rows) < 20:
+            raise UserError(f"{path} holds {len(rows)} rows to calibrate on; at least 20 are needed", "too_few_rows")
+        scores = torch.tensor(analyzer.scores([row.text for row in rows], name))
+        gold = torch.tensor([[float(label in row.labels) for label in task.label_names] for row in rows])
+        save_calibrations(folder, load_calibrations(folder) | {name: fit(scores, gold, task)})
+        yield f"{name}: calibrated on {len(rows)} rows, stored in {folder}"
 
 
 def fit(scores: torch.Tensor, gold: torch.Tensor, task: Task) -> Calibration:

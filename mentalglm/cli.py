@@ -84,14 +84,15 @@ def tasks(lang: Annotated[str, typer.Option(help="zh or en.")] = "zh") -> None:
 @app.command()
 @user_errors
 def calibrate(
-    data: Annotated[Path, typer.Option(help="Labelled rows (JSONL records); those of split validation are used.")],
-    task: Annotated[str, typer.Option(help="Task name.")],
+    data: Annotated[Path, typer.Option(help="Labelled rows, or a folder with TASK.jsonl; split validation is used.")],
+    task: Annotated[str, typer.Option(help="Task names, separated by commas, or all.")] = "all",
     model: Annotated[str | None, typer.Option(help="Folder of the model; its calibration.json is written.")] = None,
 ) -> None:
-    """Fit temperature, slopes and thresholds of one task on validation rows, and store them beside the model."""
+    """Fit temperatures, slopes and thresholds on validation rows, and store them beside the model."""
     from mentalglm.calibrate import calibrate_model
 
-    typer.echo(calibrate_model(model, task, data), err=True)
+    for line in calibrate_model(model, task.split(","), data):
+        typer.echo(line, err=True)
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})

@@ -19,10 +19,7 @@ def split_windows(text: str, tokenizer: Any, max_tokens: int) -> list[str]:
     Returns:
         One window, the text itself, if it fits.
     """
-    encoded = tokenizer(
-        text, add_special_tokens=False, split_special_tokens=True, return_offsets_mapping=True, verbose=False
-    )
-    offsets = encoded["offset_mapping"]
+    offsets = _tokens(text, tokenizer)
     if len(offsets) <= max_tokens and len(text) <= MAX_CHARACTERS:
         return [text]
     windows = []
@@ -31,8 +28,22 @@ def split_windows(text: str, tokenizer: Any, max_tokens: int) -> list[str]:
         last = min(first + max_tokens, len(offsets))
         while offsets[last - 1][1] - offsets[first][0] > MAX_CHARACTERS:
             last -= 1
+        # Cut out of its surroundings, a stretch may fall into more tokens than it had there.
+        while last > first + 1:
+            over = len(_tokens(text[offsets[first][0] : offsets[last - 1][1]], tokenizer)) - max_tokens
+            if over <= 0:
+                break
+            last = max(first + 1, last - over)
         windows.append(text[offsets[first][0] : offsets[last - 1][1]])
         if last == len(offsets):
             break
         first = max(first + 1, last - (last - first) // 4)
     return windows
+
+
+def _tokens(text: str, tokenizer: Any) -> list[tuple[int, int]]:
+    """Where the tokens of ``text`` begin and end in it."""
+    encoded = tokenizer(
+        text, add_special_tokens=False, split_special_tokens=True, return_offsets_mapping=True, verbose=False
+    )
+    return list(encoded["offset_mapping"])

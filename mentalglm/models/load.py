@@ -1,5 +1,6 @@
 """Loads a model with native transformers classes: no code from a checkpoint, no pickle, no network unless named."""
 
+import hashlib
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +21,7 @@ class LoadedModel:
         tokenizer: Its tokenizer.
         manifest: What ``mentalglm.json`` says; empty for a model that was not trained here.
         folder: Where it lies, or None for a hub name.
+        revision: Of a hub name.
     """
 
     name: str
@@ -27,6 +29,7 @@ class LoadedModel:
     tokenizer: Any
     manifest: dict[str, Any] = field(default_factory=dict)
     folder: Path | None = None
+    revision: str | None = None
 
 
 def load_model(
@@ -86,7 +89,18 @@ def _load_parts(
         model = PeftModel.from_pretrained(model, source)
     manifest = folder / "mentalglm.json" if folder is not None else None
     known = _read_json(manifest) if manifest is not None and manifest.is_file() else {}
-    return LoadedModel(name, model.to(device).eval(), tokenizer, known, folder)
+    return LoadedModel(name, model.to(device).eval(), tokenizer, known, folder, revision)
+
+
+def weights_hash(folder: Path | None) -> str | None:
+    """sha256 over a model folder's weight files, in the order of their names; None for a hub name."""
+    if folder is None:
+        return None
+    digest = hashlib.sha256()
+    for path in sorted(folder.glob("*.safetensors")):
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()
 
 
 def _refuse_foreign_code(folder: Path) -> None:
