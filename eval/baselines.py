@@ -1,6 +1,6 @@
-"""What a model has to beat: the majority answer and character TF-IDF, asked and scored along the same path.
+"""What a model has to beat: constant answers and character TF-IDF, asked and scored along the same path.
 
-Both learn from the rows of the evaluated file whose split is ``train``; they give labels and probabilities, no words.
+They learn from the rows of the evaluated file whose split is ``train``; they give labels and probabilities, no words.
 """
 
 from collections import Counter
@@ -39,6 +39,18 @@ class Majority:
         """The same answer for every post."""
         best = [self._task.label_names[int(self._shares.argmax())]]
         return [_analysis(self, self._task, post, best, self._shares) for post in posts]
+
+
+class AlwaysPositive(Majority):
+    """Always raises the alarm: what a high recall costs, and the F1 that a model of a rare class has to beat."""
+
+    model_name = "always-positive"
+
+    def __init__(self, task: Task, train: list[LabelledRow]) -> None:
+        super().__init__(task, train)
+        self._shares = np.array([float(label.positive) for label in task.labels])
+        if not self._shares.any():
+            raise UserError(f"task {task.name!r} has no positive label to answer always; use majority")
 
 
 class TfIdf:
@@ -92,7 +104,11 @@ class TfIdf:
 
 
 Baseline = Majority | TfIdf
-BASELINES: dict[str | None, type[Baseline]] = {"majority": Majority, "tfidf": TfIdf}
+BASELINES: dict[str | None, type[Baseline]] = {
+    "majority": Majority,
+    "always-positive": AlwaysPositive,
+    "tfidf": TfIdf,
+}
 
 
 def _check(train: list[LabelledRow], name: str) -> None:

@@ -186,15 +186,15 @@ def _relate(answers: dict[str, Analysis], level: Analysis | None) -> None:
     """Sets what depends on several answers about one post: the crisis value of suicide_risk, and the conflicts."""
     for name, answer in answers.items():
         answer.crisis = crisis_of(load_task(name), answer.labels + answer.candidates) if answer.parsed else None
-    if level is None or not level.parsed:
+    if level is None or not level.labels:  # unparsed, or abstained
         return
     risk, safety = answers.get(_RISK), answers.get(_SAFETY)
     if risk is not None and risk.crisis is not None:
-        risk.crisis = gravest([risk.crisis, crisis_of(load_task(_LEVEL), level.labels)])
+        risk.crisis = gravest([risk.crisis, crisis_of(load_task(_LEVEL), level.labels + level.candidates)])
     conflicts = level_conflicts(
         int(level.labels[0]),
-        risk.labels[0] if risk is not None and risk.parsed else None,
-        safety.labels[0] if safety is not None and safety.parsed else None,
+        risk.labels[0] if risk is not None and risk.labels else None,
+        safety.labels[0] if safety is not None and safety.labels else None,
     )
     for name, answer in answers.items():
         answer.conflicts = conflicts.get(name, [])

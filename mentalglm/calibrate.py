@@ -13,6 +13,8 @@ from mentalglm.models import EMBEDDED
 from mentalglm.readers import LabelledRow, read_labelled
 from mentalglm.tasks import Task, load_task
 
+_TEMPERATURES = (0.05, 20.0)
+
 
 def calibrate_model(model: str | None, tasks: list[str], data: Path) -> Iterator[str]:
     """Fits calibrations and stores them beside the model, each as soon as it is fitted.
@@ -26,7 +28,8 @@ def calibrate_model(model: str | None, tasks: list[str], data: Path) -> Iterator
         One line per task that says what was done.
 
     Raises:
-        UserError: The model is not a folder, or the data hold no usable row.
+        UserError: The model is not a folder or was not taught the task, or the data hold too few rows or labels that are
+            not the task's.
     """
     folder = EMBEDDED if model in (None, "embedded") else Path(str(model))
     if not folder.is_dir():
@@ -34,14 +37,20 @@ def calibrate_model(model: str | None, tasks: list[str], data: Path) -> Iterator
     analyzer = Analyzer.load(str(folder))
     for name in analyzer.check_tasks(tasks):
         task, path = load_task(name), data / f"{name}.jsonl" if data.is_dir() else data
-        read = (row for row in read_labelled(path) if isinstance(row, LabelledRow))
-        rows = [row for row in read if row.split in (None, "validation")]
+        rows = [row for row in read_labelled(path) if isinstance(row, LabelledRow) and _usable(row, name)]
         if len(rows) < 20:
             raise UserError(f"{path} holds {len(rows)} rows to calibrate on; at least 20 are needed", "too_few_rows")
+        unknown = sorted({label for row in rows for label in row.labels} - set(task.label_names))
+        if unknown:
+            raise UserError(f"{path}: {unknown[0]!r} is not a label of {name}; it has {', '.join(task.label_names)}")
         scores = torch.tensor(analyzer.scores([row.text for row in rows], name))
         gold = torch.tensor([[float(label in row.labels) for label in task.label_names] for row in rows])
         save_calibrations(folder, load_calibrations(folder) | {name: fit(scores, gold, task)})
         yield f"{name}: calibrated on {len(rows)} rows, stored in {folder}"
+
+
+def _usable(row: LabelledRow, task_name: str) -> bool:
+    return row.split in (None, "validation") and row.task in (None, task_name) and bool(row.text.strip())
 
 
 def fit(scores: torch.Tensor, gold: torch.Tensor, task: Task) -> Calibration:
@@ -92,7 +101,8 @@ def _fit_temperature(scores: torch.Tensor, gold: torch.Tensor) -> float:
         return -((scores / log_t.exp()).log_softmax(dim=1) * gold).sum(dim=1).mean()
 
     _minimise(loss, [log_t])
-    return round(float(log_t.exp()), 4)
+    # Where the scores are always right, or always wrong, the best temperature is 0 or infinite.
+    return round(float(log_t.detach().exp().clamp(*_TEMPERATURES)), 4)
 
 
 def _fit_slope(scores: torch.Tensor, gold: torch.Tensor) -> tuple[float, float]:
@@ -105,7 +115,9 @@ def _fit_slope(scores: torch.Tensor, gold: torch.Tensor) -> tuple[float, float]:
         return fit + 0.01 * (a - 0.5).square().sum()
 
     _minimise(loss, [a, b])
-    return round(max(float(a), 0.0), 4), round(float(b), 4)
+    if a.item() <= 0:  # a score that misleads is worth nothing: what is left is how often the label holds
+        return 0.0, round(float(gold.mean().clamp(0.001, 0.999).logit()), 4)
+    return round(a.item(), 4), round(b.item(), 4)
 
 
 def _minimise(loss: object, parameters: list[torch.Tensor]) -> None:

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from mentalglm.errors import UserError
 from mentalglm.tasks import Task
@@ -14,7 +14,7 @@ FILE = "calibration.json"
 class LabelCalibration(BaseModel):
     """For one label: p = sigmoid(a * score + b) in multi-label tasks; chosen where p >= threshold."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     a: float = 1.0
     b: float = 0.0
@@ -24,9 +24,9 @@ class LabelCalibration(BaseModel):
 class Calibration(BaseModel):
     """For one task: the temperature of its distribution, and what each label needs. The defaults change nothing."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
-    temperature: float = 1.0
+    temperature: float = Field(1.0, gt=0)
     labels: dict[str, LabelCalibration] = {}
 
     def slopes(self, task: Task) -> tuple[list[float], list[float]]:
@@ -49,9 +49,8 @@ def load_calibrations(folder: Path | None) -> dict[str, Calibration]:
     if path is None or not path.is_file():
         return {}
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-        return {name: Calibration.model_validate(value) for name, value in data.items()}
-    except (ValueError, ValidationError) as error:
+        return TypeAdapter(dict[str, Calibration]).validate_json(path.read_bytes())
+    except ValueError as error:
         raise UserError(f"{path} is broken ({str(error).splitlines()[0]}); run mentalglm calibrate again") from None
 
 

@@ -33,7 +33,7 @@ _TALK = {
     "someone you trust to be with you.",
 }
 _DISCLAIMER = {
-    "zh": "这是研究工具，以上内容由语言模型生成，可能有错漏；它不是诊断，也不能代替专业人员的判断。"
+    "zh": "这是研究工具，分析内容由语言模型生成，可能有错漏；它不是诊断，也不能代替专业人员的判断。"
     "未见风险表述，不等于没有风险。",
     "en": "This is a research tool. What it says is language-model output and may be wrong or incomplete; it is not a "
     "diagnosis and does not replace a professional's judgement. No words of risk found is not the same as no risk.",

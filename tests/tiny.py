@@ -63,7 +63,7 @@ def example_messages(task_name: str, post: str, number: int = 0) -> list[dict[st
 
 @cache
 def tiny_tokenizer() -> Any:
-    """A tokenizer trained on the sentences above and every task's wording, about 1,200 tokens."""
+    """A tokenizer trained on the sentences above and every task's wording, about 1,100 tokens."""
     texts = list(SENTENCES)
     for task_name in TASKS:
         for number in range(len(load_task(task_name).label_names)):

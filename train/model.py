@@ -1,5 +1,6 @@
 """The model a run starts from: loaded, or made new; with an adapter around it if one is asked for."""
 
+from pathlib import Path
 from typing import Any
 
 from mentalglm.models import load_model
@@ -55,6 +56,8 @@ def _with_adapter(model: Any, config: TrainConfig) -> Any:
 
     lora = config.lora
     assert lora is not None
+    if Path(model.name_or_path).is_dir():
+        model.name_or_path = str(Path(model.name_or_path).resolve())  # the adapter is loaded from elsewhere
     return get_peft_model(
         model,
         LoraConfig(

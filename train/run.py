@@ -58,6 +58,8 @@ def train(config: TrainConfig) -> None:
     rows = read_instructions(config.data, "train")
     model, tokenizer = starting_model(config)
     examples, left_out = encode_rows(rows, tokenizer, config.loss_on, config.max_seq_length, config.max_tokens)
+    held_back = read_instructions(config.data, "validation")
+    validation = encode_rows(held_back, tokenizer, config.loss_on, config.max_seq_length)[0] if held_back else []
     plan = plan_steps(examples, config, world)
     if rank == 0:
         show_plan(model, tokenizer, examples, left_out, len(plan), config)
@@ -80,9 +82,7 @@ def train(config: TrainConfig) -> None:
                 say(f"stopped by SIGTERM after step {done}; the same command resumes")
             return
 
-    held_back = read_instructions(config.data, "validation")
-    if held_back:
-        validation, _ = encode_rows(held_back, tokenizer, config.loss_on, config.max_seq_length)
+    if validation:
         loss = _validation_loss(engine, validation, tokenizer.pad_token_id, config)
         if rank == 0:
             say(f"validation loss {loss:.4f} nats per scored token")
@@ -106,6 +106,7 @@ def _step(
     import torch.distributed as dist
 
     rank, world = dist.get_rank(), dist.get_world_size()
+    torch.manual_seed(config.seed + step * world + rank)  # an adapter's dropout, too, goes by the step's number
     for group in engine.optimizer.param_groups:
         group["lr"] = learning_rate_at(step, len(plan), config.learning_rate, config.warmup_ratio)
     scored = sum(scored_weight(examples, packs) for packs in plan[step])
@@ -174,9 +175,11 @@ def _resume(engine: Any, config: TrainConfig) -> int:
         path = found[-1]
     else:
         path = Path(config.resume)
-        if not path.is_dir():
-            raise UserError(f"resume: {path} not found; give a checkpoint folder, auto or never", "missing_file")
+        if not any(path.glob("*model_states.pt")):
+            raise UserError(f"resume: {path} is no checkpoint; give a folder like checkpoints/step-200, auto or never")
     _, state = engine.load_checkpoint(str(path.parent), tag=path.name)
+    if engine.global_rank == 0:
+        say(f"resumed from {path}")
     return int(state["step"])
 
 

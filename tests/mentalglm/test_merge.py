@@ -1,0 +1,175 @@
+"""From windows to one analysis: nothing grave is outvoted, every offset points at its words."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mentalglm.analysis import Analysis, Evidence
+from mentalglm.answer import Answer, Quote
+from mentalglm.decoding.merge import WindowAnswer, gravity, merge_evidence, merge_windows
+from mentalglm.tasks import load_task
+
+RISK, LEVEL = load_task("suicide_risk"), load_task("suicide_level")
+DISTORTION, SAFETY = load_task("cognitive_distortion"), load_task("emotional_safety")
+
+
+def merged(text: str, windows: list[WindowAnswer], task: Any, labels_only: bool = False) -> Analysis:
+    analysis = merge_windows(text, windows, task, labels_only, model="m", prompt_hash="h")
+    for span in analysis.evidence:
+        assert text[span.start : span.end] == span.text
+    assert list(analysis.probabilities) == task.label_names
+    assert analysis.text == text and analysis.windows == len(windows)
+    return analysis
+
+
+def window(text: str, labels: tuple[str, ...], probabilities: list[float], *quotes: Quote, why: str = "因为。") -> WindowAnswer:
+    return WindowAnswer(text, Answer(labels, quotes, why), probabilities)
+
+
+def row(task: Any, **known: float) -> list[float]:
+    return [known.get(name, 0.0) for name in task.label_names]
+
+
+def test_one_window_is_taken_as_it_is() -> None:
+    analysis = merged("我很累。", [window("我很累。", ("低自杀风险",), [0.25, 0.75], Quote("很累"))], RISK)
+    assert analysis.labels == ["低自杀风险"]
+    assert analysis.probabilities == {"高自杀风险": 0.25, "低自杀风险": 0.75}
+    assert analysis.evidence == [Evidence(text="很累", start=1, end=3)]
+    assert (analysis.explanation, analysis.parsed, analysis.windows) == ("因为。", True, 1)
+
+
+@pytest.mark.parametrize("order", [[0, 1, 2], [2, 1, 0], [1, 0, 2]])
+def test_the_gravest_window_answers_for_a_post_of_one_label(order: list[int]) -> None:
+    windows = [
+        window("甲乙", ("低自杀风险",), [0.1, 0.9], Quote("甲"), why="平静。"),
+        window("乙丙", ("高自杀风险",), [0.8, 0.2], Quote("丙"), why="危险。"),
+        window("丙丁", ("低自杀风险",), [0.3, 0.7], Quote("丁"), why="难过。"),
+    ]
+    analysis = merged("甲乙丙丁", [windows[k] for k in order], RISK)
+    assert (analysis.labels, analysis.explanation) == (["高自杀风险"], "危险。")
+    assert analysis.probabilities == {"高自杀风险": 0.8, "低自杀风险": 0.2}
+    assert [span.text for span in analysis.evidence] == ["丙"]
+
+
+def test_a_level_is_that_of_the_window_most_likely_in_crisis() -> None:
+    calm, grave = row(LEVEL, **{"0": 0.9, "9": 0.1}), row(LEVEL, **{"2": 0.6, "5": 0.2, "7": 0.2})
+    analysis = merged("甲乙", [window("甲", ("0",), calm), window("乙", ("2",), grave)], LEVEL)
+    assert analysis.labels == ["2"]
+    assert sum(p or 0 for p in analysis.probabilities.values()) == pytest.approx(1)
+
+
+def test_many_labels_are_those_of_all_windows_in_canonical_order() -> None:
+    low, high = row(DISTORTION, 读心术=0.6, 放大=0.1), row(DISTORTION, 放大=0.9, 非此即彼=0.7)
+    windows = [
+        window("甲乙", ("读心术",), low, Quote("乙", "读心术"), why="一。"),
+        window("乙丙", ("放大", "非此即彼"), high, Quote("丙", "放大"), Quote("乙", "非此即彼"), why="二。"),
+    ]
+    analysis = merged("甲乙丙", windows, DISTORTION)
+    assert analysis.labels == ["非此即彼", "读心术", "放大"]
+    assert analysis.probabilities["读心术"] == 0.6 and analysis.probabilities["放大"] == 0.9
+    assert [(span.text, span.label) for span in analysis.evidence] == [
+        ("乙", "读心术"),
+        ("乙", "非此即彼"),
+        ("丙", "放大"),
+    ]
+    assert analysis.explanation == "二。"
+
+
+def test_no_labels_anywhere_is_no_label() -> None:
+    analysis = merged("甲乙", [window("甲", (), row(DISTORTION)), window("乙", (), row(DISTORTION))], DISTORTION)
+    assert (analysis.labels, analysis.evidence, analysis.parsed) == ([], [], True)
+
+
+def test_a_window_that_cannot_be_read_leaves_the_post_unparsed_and_never_without_risk() -> None:
+    windows = [window("甲", ("低自杀风险",), [0.1, 0.9]), WindowAnswer("乙", None, [float("nan")] * 2)]
+    analysis = merged("甲乙", windows, RISK)
+    assert (analysis.parsed, analysis.labels, analysis.crisis) == (False, [], None)
+    assert set(analysis.probabilities.values()) == {None}
+    assert "NaN" not in analysis.model_dump_json()
+
+
+def test_labels_only_leaves_evidence_and_explanation_out() -> None:
+    analysis = merged("甲", [window("甲", ("高自杀风险",), [0.8, 0.2], Quote("甲"))], RISK, labels_only=True)
+    assert (analysis.labels, analysis.evidence, analysis.explanation) == (["高自杀风险"], [], None)
+
+
+def test_a_repeated_string_is_its_first_occurrence() -> None:
+    analysis = merged("累啊累啊", [window("累啊", ("高自杀风险",), [0.8, 0.2], Quote("累啊"))], RISK)
+    assert analysis.evidence == [Evidence(text="累啊", start=0, end=2)]
+
+
+def test_offsets_count_code_points() -> None:
+    text = "👨\u200d👩\u200d👧😀累"
+    analysis = merged(text, [window(text, ("高自杀风险",), [0.8, 0.2], Quote("累"))], RISK)
+    assert analysis.evidence == [Evidence(text="累", start=6, end=7)]
+
+
+def test_a_quote_that_is_not_in_the_post_is_left_out() -> None:
+    analysis = merged("甲", [window("甲", ("高自杀风险",), [0.8, 0.2], Quote("乙"), Quote("甲"))], RISK)
+    assert [span.text for span in analysis.evidence] == ["甲"]
+
+
+def test_only_overlaps_of_the_same_label_merge() -> None:
+    text = "0123456789"
+
+    def span(start: int, end: int, label: str | None) -> Evidence:
+        return Evidence(text=text[start:end], start=start, end=end, label=label)
+
+    spans = [span(0, 3, "a"), span(2, 5, "a"), span(1, 4, "b"), span(5, 7, "a"), span(8, 9, None), span(8, 9, None)]
+    assert merge_evidence(text, spans) == [span(0, 5, "a"), span(1, 4, "b"), span(5, 7, "a"), span(8, 9, None)]
+    inside = [span(0, 9, "a"), span(2, 4, "a"), span(5, 6, "a")]
+    assert merge_evidence(text, inside) == [span(0, 9, "a")]
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 19), st.integers(1, 8), st.sampled_from(["a", "b", None])).filter(
+            lambda span: span[0] + span[1] <= 20
+        )
+    )
+)
+def test_merging_loses_no_character_and_adds_none(drawn: list[tuple[int, int, str | None]]) -> None:
+    text = "abcdefghijklmnopqrst"
+    spans = [Evidence(text=text[s : s + n], start=s, end=s + n, label=label) for s, n, label in drawn]
+    result = merge_evidence(text, spans)
+
+    def marked(these: list[Evidence]) -> set[tuple[int, str | None]]:
+        return {(place, span.label) for span in these for place in range(span.start, span.end)}
+
+    assert marked(result) == marked(spans)
+    assert sum(span.end - span.start for span in result) == len(marked(result))
+    assert all(text[span.start : span.end] == span.text for span in result)
+    assert [span.start for span in result] == sorted(span.start for span in result)
+
+
+def test_gravity_is_the_crisis_probability_else_the_positive_else_all_but_the_first() -> None:
+    assert gravity([0.3, 0.7], RISK) == 0.3
+    assert gravity(row(LEVEL, **{"3": 0.5, "4": 0.2, "10": 0.3}), LEVEL) == pytest.approx(0.5)
+    assert gravity([0.2, 0.5, 0.3], SAFETY) == pytest.approx(0.8)
+    assert gravity(row(DISTORTION, 放大=0.4, 读心术=0.9), DISTORTION) == 0.9
+    category = load_task("risk_category")
+    assert gravity(row(category, 暴力与仇恨=0.9, 自杀与自伤=0.2), category) == 0.2
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ("说完了。", "说完了。"),
+        ("说完了。还没说", "说完了。"),
+        ("他说「累」", "他说「累」"),
+        ("没有句号", "没有句号"),
+        ("真的吗？没有说完的，", "真的吗？"),
+    ],
+)
+def test_an_explanation_cut_by_the_length_limit_ends_with_its_last_full_sentence(said: str, kept: str) -> None:
+    analysis = merged("累", [window("累", ("高自杀风险",), [0.8, 0.2], why=said)], RISK)
+    assert analysis.explanation == kept
+
+
+def test_an_answer_without_an_explanation_has_none() -> None:
+    answer = WindowAnswer("累", Answer(("高自杀风险",), (Quote("累"),), None), [0.8, 0.2])
+    analysis = merged("累", [answer], RISK)
+    assert analysis.explanation is None and [span.text for span in analysis.evidence] == ["累"]

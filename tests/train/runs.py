@@ -1,0 +1,129 @@
+"""What the tests of training share: an instruction folder, a configuration, and three ways to run it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.tiny import SENTENCES, TASKS, example_messages
+
+ROOT = Path(__file__).parents[2]
+SETTINGS: dict[str, Any] = {
+    "max_seq_length": 128,
+    "per_device_train_batch_size": 2,
+    "learning_rate": 0.01,
+    "warmup_ratio": 0.0,
+    "logging_steps": 1,
+    "save_steps": 1000,
+    "show_sample": False,
+}
+
+
+def write_instructions(folder: Path, rows: int = 24, split: str = "train") -> Path:
+    """Writes ``rows`` invented instructions of the six Chinese tasks; returns ``folder``."""
+    import pyarrow
+    import pyarrow.parquet
+
+    table = [
+        {
+            "id": f"r{number}",
+            "messages": example_messages(TASKS[number % len(TASKS)], SENTENCES[number % len(SENTENCES)], number),
+            "task": TASKS[number % len(TASKS)],
+            "source": "invented",
+            "split": split,
+            "weight": 1.0 if number % 2 else 0.5,
+        }
+        for number in range(rows)
+    ]
+    folder.mkdir(parents=True, exist_ok=True)
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(table), folder / f"{split}.parquet")
+    return folder
+
+
+def write_config(folder: Path, name: str, **settings: Any) -> Path:
+    """Writes ``name``.yaml, whose run goes to ``folder/name``; returns the file's path."""
+    path = folder / f"{name}.yaml"
+    merged = SETTINGS | {"output_dir": str(folder / name)} | settings
+    path.write_text(yaml.safe_dump({k: str(v) if isinstance(v, Path) else v for k, v in merged.items()}), "utf-8")
+    return path
+
+
+def run_here(*arguments: object) -> int:
+    """``train/run.py`` in this process, which must be left as it was; returns the exit code."""
+    import torch
+
+    from train.run import main
+
+    environment, handler, threads = dict(os.environ), signal.getsignal(signal.SIGTERM), torch.get_num_threads()
+    os.environ |= _environment()
+    torch.set_num_threads(1)  # as in a process of its own: sums in another order differ in the last digit
+    try:
+        return main([str(argument) for argument in arguments])
+    finally:
+        torch.set_num_threads(threads)
+        signal.signal(signal.SIGTERM, handler)
+        os.environ.clear()
+        os.environ.update(environment)
+
+
+def command(*arguments: object, launcher: tuple[str, ...] = ()) -> dict[str, Any]:
+    """What ``subprocess`` needs to run ``train/run.py``, alone or under the launcher with its options given."""
+    start = [sys.executable]
+    if launcher:
+        start = [str(Path(sys.executable).parent / "deepspeed"), *launcher]
+    return {
+        "args": [*start, str(ROOT / "train" / "run.py"), *map(str, arguments)],
+        "cwd": ROOT,
+        "env": os.environ | _environment(),
+        "text": True,
+    }
+
+
+def _environment() -> dict[str, str]:
+    # DeepSpeed looks for ninja in PATH, where a virtual environment that was not activated is missing.
+    path = f"{os.environ['PATH']}{os.pathsep}{Path(sys.executable).parent}"
+    return {"DS_ACCELERATOR": "cpu", "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "PATH": path}
+
+
+def run_alone(*arguments: object, launcher: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
+    """``train/run.py`` in a process of its own."""
+    return subprocess.run(**command(*arguments, launcher=launcher), capture_output=True, timeout=300, check=False)
+
+
+@contextmanager
+def started(*arguments: object) -> Iterator[subprocess.Popen[str]]:
+    """``train/run.py`` in a process of its own that goes on while the test does something to it."""
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(**command(*arguments), **pipes) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
+    """Waits until ``path`` is there, or the process has ended without it."""
+    while not path.exists():
+        assert process.poll() is None, process.stderr.read() if process.stderr else ""
+        time.sleep(0.005)
+
+
+def read_log(output_dir: Path) -> list[tuple[int, float]]:
+    """The steps and losses of log.jsonl, in the order written."""
+    lines = (output_dir / "log.jsonl").read_text(encoding="utf-8").splitlines()
+    return [(line["step"], line["loss"]) for line in map(json.loads, lines)]
+
+
+def losses(output_dir: Path) -> list[float]:
+    """The loss of every step, the last word where a resumed run took a step again."""
+    last = dict(read_log(output_dir))
+    assert sorted(last) == list(range(1, len(last) + 1))
+    return [last[step] for step in sorted(last)]

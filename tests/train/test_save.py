@@ -1,0 +1,104 @@
+"""What a run leaves behind can be loaded, answers as it did, knows where to stop, and says what it was taught."""
+
+import json
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from mentalglm.models import load_model
+from mentalglm.tasks import load_task, prompt_hash
+from tests.tiny import TASKS, save_tiny, tiny_model, tiny_tokenizer
+from train.config import TrainConfig
+from train.save import checkpoints, corpus_hash, save_model
+from train.tokenizer import STOP_TOKENS
+
+ROWS = [{"task": name} for name in TASKS]
+IDS = torch.arange(7, 39)[None]
+
+
+def saved(folder: Path, **settings: Any) -> Path:
+    config = TrainConfig(output_dir=folder, model="base", data=folder, **settings)
+    return save_model(deepcopy(tiny_model()), tiny_tokenizer(), config, ROWS)
+
+
+def logits(model: Any) -> torch.Tensor:
+    with torch.no_grad():
+        return torch.as_tensor(model(input_ids=IDS).logits)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return saved(tmp_path_factory.mktemp("run"))
+
+
+def test_the_saved_model_gives_the_same_logits(folder: Path) -> None:
+    loaded = load_model(str(folder))
+    assert torch.equal(logits(loaded.model), logits(tiny_model()))
+    assert loaded.tokenizer.get_vocab() == tiny_tokenizer().get_vocab()
+    assert loaded.tokenizer.chat_template == tiny_tokenizer().chat_template
+    assert loaded.tokenizer.model_max_length == tiny_tokenizer().model_max_length
+
+
+def test_bf16_on_disk_is_half_the_size_and_nearly_the_same(folder: Path, tmp_path: Path) -> None:
+    half = saved(tmp_path, save_dtype="bf16")
+    sizes = [(path / "model.safetensors").stat().st_size for path in (half, folder)]
+    assert sizes[0] < 0.6 * sizes[1]
+    model = load_model(str(half)).model
+    assert model.dtype == torch.float32
+    assert torch.allclose(logits(model), logits(tiny_model()), atol=0.02)
+
+
+def test_all_stop_tokens_are_saved(folder: Path) -> None:
+    stops = [tiny_tokenizer().convert_tokens_to_ids(token) for token in STOP_TOKENS]
+    assert len(set(stops)) == 3
+    for name in ("generation_config.json", "config.json"):
+        assert json.loads((folder / name).read_text("utf-8"))["eos_token_id"] == stops
+    assert load_model(str(folder)).model.generation_config.eos_token_id == stops
+
+
+def test_mentalglm_json_says_what_was_taught(folder: Path) -> None:
+    said = json.loads((folder / "mentalglm.json").read_text("utf-8"))
+    assert said == load_model(str(folder)).manifest
+    assert said["tasks"] == sorted(TASKS)
+    assert said["style"] == "grounded"
+    assert said["prompt_hash"] == {name: prompt_hash(load_task(name), "grounded") for name in sorted(TASKS)}
+    assert said["config"]["learning_rate"] == 1e-3
+    assert {"torch", "transformers", "deepspeed"} <= set(said["versions"])
+    assert said["corpus_sha256"] is None
+
+
+def test_pre_training_rows_are_no_tasks(tmp_path: Path) -> None:
+    config = TrainConfig(output_dir=tmp_path, model="base", data=tmp_path)
+    path = save_model(deepcopy(tiny_model()), tiny_tokenizer(), config, [{"task": "dialogue"}, {"task": "depression"}])
+    said = json.loads((path / "mentalglm.json").read_text("utf-8"))
+    assert said["tasks"] == ["depression"]
+    assert said["prompt_hash"] == {}
+
+
+def test_a_second_save_replaces_the_first_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    first = saved(tmp_path)
+    (first / "leftover").touch()
+    (tmp_path / "model.partial").mkdir()
+    assert saved(tmp_path) == first == tmp_path / "model"
+    assert not (first / "leftover").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def test_the_corpus_hash_is_taken_from_the_folder(tmp_path: Path) -> None:
+    assert corpus_hash(tmp_path) is None
+    (tmp_path / "corpus.sha256").write_text("abc123  train.parquet\n", encoding="utf-8")
+    assert corpus_hash(tmp_path) == "abc123"
+
+
+def test_checkpoints_are_ordered_by_step_and_unfinished_ones_left_out(tmp_path: Path) -> None:
+    assert checkpoints(tmp_path) == []
+    for name in ("step-10", "step-9", "partial-11", "step-100"):
+        (tmp_path / "checkpoints" / name).mkdir(parents=True)
+    assert [path.name for path in checkpoints(tmp_path)] == ["step-9", "step-10", "step-100"]
+
+
+def test_the_tiny_folder_of_other_tests_looks_like_a_saved_one(folder: Path, tmp_path: Path) -> None:
+    assert {path.name for path in save_tiny(tmp_path / "tiny").iterdir()} == {path.name for path in folder.iterdir()}
