@@ -26,9 +26,7 @@ def run(
     data: Annotated[Path, typer.Option(help="Labelled posts: .jsonl, .csv, .tsv, .xlsx, or a folder with TASK.jsonl.")],
     model: Annotated[
         str | None,
-        typer.Option(
-            help="A folder or name, or majority, always-positive, tfidf; the embedded model by default."
-        ),
+        typer.Option(help="A folder or name, or majority, always-positive, tfidf; the embedded model by default."),
     ] = None,
     out: Annotated[
         Path | None, typer.Option(help="The run's folder, runs/TIME by default; named again, it resumes.")

@@ -10,6 +10,8 @@ from instructions.write import corpus_hash, dataset_info, write_parquet, write_t
 from mentalglm.errors import UserError
 
 SPLITS = ("train", "validation")
+# What a model trained on the corpus will say of itself.
+_TAUGHT = {"style", "tasks"}
 
 
 def build(config_path: Path, data: Path, out: Path, strict: bool = False) -> Rows:
@@ -60,4 +62,6 @@ def _write(config: Config, rows: Rows, out: Path) -> None:
     write_text(out / "quarantine.jsonl", "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
     write_text(out / "dataset_info.json", dataset_info(config.name, (split for split, _ in written)))
     write_text(out / "README.md", card(config.name, rows, digest, config.seed))
+    taught = {"style": None, "tasks": []} if config.records is None else config.records.model_dump(include=_TAUGHT)
+    write_text(out / "corpus.json", json.dumps(taught) + "\n")
     write_text(out / "corpus.sha256", digest + "\n")

@@ -4,7 +4,7 @@ from pydantic import BaseModel, ConfigDict
 
 from mentalglm.tasks import Crisis, Task
 
-_GRAVITY: dict[Crisis, int] = {"none": 0, "wish": 1, "urgent": 2}
+GRAVITY: dict[Crisis, int] = {"none": 0, "wish": 1, "urgent": 2}
 
 
 class Evidence(BaseModel):
@@ -38,7 +38,8 @@ class Analysis(BaseModel):
         explanation: Why; None with ``labels_only``.
         abstained: Whether the model declined to decide.
         parsed: Whether the answer could be read; if not, nothing can be said, least of all that there is no risk.
-        crisis: The gravest value any label or candidate reaches; None when ``parsed`` is false.
+        crisis: The gravest value any label or candidate reaches; None when ``parsed`` is false, and for suicide_risk
+            also when the level asked with it could not be read and nothing urgent was found.
         conflicts: Answers about the same post that contradict this one.
         windows: How many overlapping pieces the post was read in.
         model: The model's name.
@@ -86,7 +87,7 @@ class RowError(BaseModel):
 
 def gravest(values: list[Crisis]) -> Crisis:
     """The gravest of several crisis values; ``none`` of none."""
-    return max(values, key=_GRAVITY.__getitem__, default="none")
+    return max(values, key=GRAVITY.__getitem__, default="none")
 
 
 def crisis_of(task: Task, labels: list[str]) -> Crisis:

@@ -12,9 +12,9 @@ from typing import IO, Any
 from mentalglm.analysis import Analysis, ErrorInfo, RowError, gravest
 from mentalglm.analyzer import Analyzer, check_text
 from mentalglm.errors import UserError
-from mentalglm.hotlines import crisis_notice, disclaimer
+from mentalglm.hotlines import crisis_notice, disclaimer, load_hotlines
 from mentalglm.readers import BadRow, Row, read_rows
-from mentalglm.tasks import Crisis
+from mentalglm.tasks import Crisis, load_task
 from mentalglm.writers import WRITERS
 
 _CHUNK = 64
@@ -53,7 +53,11 @@ def run(request: Request, model: str | None, source: dict[str, Any]) -> int:
     """
     if request.text is not None:
         check_text(request.text)
-    # The file is opened before the model is loaded: a wrong path should not cost a wait.
+    load_hotlines()  # a site's own file is checked before the work, not at its end
+    # Tasks are checked and the file is opened before the model is loaded: a slip should not cost a wait.
+    for name in request.tasks:
+        if name != "all":
+            load_task(name)
     rows = None if request.file is None else read_rows(request.file, request.column)
     analyzer = Analyzer.load(model, **source)
     tasks = analyzer.check_tasks(request.tasks)
@@ -119,7 +123,10 @@ def _with_progress(results: Iterator[RowResult], request: Request) -> Iterator[R
 
 @contextmanager
 def _opened(request: Request) -> Iterator[IO[str]]:
-    """stdout, or the file asked for: written aside, synced and renamed, so that it is whole or not there."""
+    """stdout, or the file asked for: written aside, synced and renamed, so that it is whole or not there.
+
+    What an interrupted run had finished stays beside it, under a name that ends in ``.partial``.
+    """
     if request.out is None:
         stream: Any = sys.stdout
         if hasattr(stream, "reconfigure"):
@@ -127,6 +134,8 @@ def _opened(request: Request) -> Iterator[IO[str]]:
         yield stream
         stream.flush()
         return
+    if request.out.is_dir():
+        raise UserError(f"--out {request.out} is a folder; name a file in it")
     aside = request.out.with_name(request.out.name + ".partial")
     # Spreadsheet programs take CSV for the system's old encoding unless it begins with a byte-order mark.
     encoding = "utf-8-sig" if request.format == "csv" else "utf-8"
@@ -134,8 +143,15 @@ def _opened(request: Request) -> Iterator[IO[str]]:
         file = aside.open("w", encoding=encoding, newline="\n")
     except OSError as error:
         raise UserError(f"--out {request.out}: cannot be written ({error.strerror}); check the folder") from None
-    with file:
-        yield file
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        with file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+    except BaseException:
+        if aside.stat().st_size == 0:
+            aside.unlink()
+        else:
+            print(f"not finished; what was done so far is in {aside}", file=sys.stderr)
+        raise
     aside.replace(request.out)

@@ -2,13 +2,13 @@
 
 import warnings
 from collections.abc import Sequence
-from typing import Any, overload
+from typing import Any, Literal, overload
 
 from mentalglm.analysis import Analysis, crisis_of, gravest, level_conflicts
 from mentalglm.calibration import Calibration, load_calibrations
 from mentalglm.errors import UserError
 from mentalglm.models import LoadedModel, load_model, weights_hash
-from mentalglm.tasks import Task, load_task, prompt_hash
+from mentalglm.tasks import load_task, prompt_hash, task_names
 
 # suicide_risk always asks for the level too, so that a plain death wish under 低自杀风险 is never silent.
 _LEVEL, _RISK, _SAFETY = "suicide_level", "suicide_risk", "emotional_safety"
@@ -26,10 +26,10 @@ class Analyzer:
         from mentalglm.decoding.decoder import Decoder
 
         self.model_name = loaded.name
-        self.tasks: list[str] = list(loaded.manifest.get("tasks", []))
+        self.tasks: list[str] = [name for name in loaded.manifest.tasks if name in task_names()]
         self.batch_size = batch_size
         self._loaded = loaded
-        self._style = style or loaded.manifest.get("style")
+        self._style = style or loaded.manifest.style
         self._calibrations = load_calibrations(loaded.folder)
         self._decoder = Decoder(loaded)
         self._warn_of_changed_prompts()
@@ -79,6 +79,8 @@ class Analyzer:
             UserError: A task is unknown, or the model was not taught it.
         """
         wanted = list(self.tasks) if list(names) == ["all"] else list(dict.fromkeys(names))
+        if not names:
+            raise UserError("no task was named; name one or more, or all", "unknown_task")
         if not wanted:
             raise UserError(
                 f"model {self.model_name!r} does not say what it was taught; name the tasks", "unknown_task"
@@ -105,9 +107,13 @@ class Analyzer:
             "parameters": sum(parameter.numel() for parameter in model.parameters()),
             "tasks": self.tasks,
             "style": self._style,
-            "corpus_sha256": self._loaded.manifest.get("corpus_sha256"),
+            "corpus_sha256": self._loaded.manifest.corpus_sha256,
         }
 
+    @overload
+    def analyze(  # type: ignore[overload-overlap]
+        self, posts: str, task: Literal["all"], *, labels_only: bool = ...
+    ) -> list[Analysis]: ...
     @overload
     def analyze(  # type: ignore[overload-overlap]
         self, posts: str, task: str = ..., *, labels_only: bool = ...
@@ -158,8 +164,16 @@ class Analyzer:
         return self._decoder.answer(texts, task, style, calibration, self.batch_size, labels_only)
 
     def _warn_of_changed_prompts(self) -> None:
-        known: dict[str, str] = self._loaded.manifest.get("prompt_hash", {})
-        changed = [name for name, value in known.items() if value != _current_hash(name, self.style(name))]
+        manifest, known = self._loaded.manifest, task_names()
+        unknown = [name for name in dict.fromkeys([*manifest.tasks, *manifest.prompt_hash]) if name not in known]
+        if unknown:
+            what = f"model {self.model_name!r} was trained on tasks that this version does not know"
+            warnings.warn(f"{what}: {', '.join(unknown)}; they are left out", stacklevel=3)
+        changed = [
+            name
+            for name, value in manifest.prompt_hash.items()
+            if name in known and (value is None or value != _current_hash(name, self._style))
+        ]
         if changed:
             what = f"model {self.model_name!r} was trained on other wordings of {', '.join(changed)}"
             warnings.warn(f"{what}; expect worse answers", stacklevel=3)
@@ -169,28 +183,39 @@ def check_text(text: str) -> None:
     """Refuses what cannot be analysed.
 
     Raises:
-        UserError: The text is empty or blank (``empty_text``), or holds half a surrogate pair (``invalid_text``).
+        UserError: The text is empty or blank (``empty_text``), holds half a surrogate pair or is no text at all, like a
+            table's empty cell (``invalid_text``).
     """
+    if not isinstance(text, str):
+        raise UserError(f"a post is of type {type(text).__name__}, not text; leave it out", "invalid_text")
     if not text.strip():
         raise UserError("the text is empty; give a post of at least one character", "empty_text")
     if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
         raise UserError("the text holds half a surrogate pair; re-save it as valid Unicode", "invalid_text")
 
 
-def _current_hash(name: str, style: str) -> str:
-    task: Task = load_task(name)
-    return prompt_hash(task, style)
+def _current_hash(name: str, style: str | None) -> str | None:
+    """The hash of the words in which ``name`` would be asked today, or None if it has lost the style."""
+    task = load_task(name)
+    style = style or next(iter(task.styles))
+    return prompt_hash(task, style) if style in task.styles else None
 
 
 def _relate(answers: dict[str, Analysis], level: Analysis | None) -> None:
     """Sets what depends on several answers about one post: the crisis value of suicide_risk, and the conflicts."""
     for name, answer in answers.items():
         answer.crisis = crisis_of(load_task(name), answer.labels + answer.candidates) if answer.parsed else None
-    if level is None or not level.labels:  # unparsed, or abstained
+    if level is None:
         return
     risk, safety = answers.get(_RISK), answers.get(_SAFETY)
+    if not level.parsed:
+        if risk is not None and risk.crisis == "none":
+            risk.crisis = None  # the level, which would have told of a wish to die, could not be read
+        return
     if risk is not None and risk.crisis is not None:
         risk.crisis = gravest([risk.crisis, crisis_of(load_task(_LEVEL), level.labels + level.candidates)])
+    if not level.labels:  # abstained
+        return
     conflicts = level_conflicts(
         int(level.labels[0]),
         risk.labels[0] if risk is not None and risk.labels else None,

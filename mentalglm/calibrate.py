@@ -28,8 +28,8 @@ def calibrate_model(model: str | None, tasks: list[str], data: Path) -> Iterator
         One line per task that says what was done.
 
     Raises:
-        UserError: The model is not a folder or was not taught the task, or the data hold too few rows or labels that are
-            not the task's.
+        UserError: The model is not a folder or was not taught the task, or the data hold too few rows or labels of some
+            other task.
     """
     folder = EMBEDDED if model in (None, "embedded") else Path(str(model))
     if not folder.is_dir():

@@ -26,7 +26,7 @@ class Calibration(BaseModel):
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
-    temperature: float = Field(1.0, gt=0)
+    temperature: float = Field(default=1.0, gt=0)
     labels: dict[str, LabelCalibration] = {}
 
     def slopes(self, task: Task) -> tuple[list[float], list[float]]:

@@ -1,6 +1,7 @@
 """The ``mentalglm`` command."""
 
 import importlib
+import io
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -9,12 +10,13 @@ from typing import Annotated, Any, ParamSpec, TypeVar
 
 import typer
 
+from mentalglm import __doc__ as about
 from mentalglm.errors import UserError
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=about)
 
 
 def user_errors(command: Callable[P, R]) -> Callable[P, R]:
@@ -58,7 +60,7 @@ def analyze(
         raise UserError(f"--format {format!r} is not known; use text, json or csv")
     if lang not in ("zh", "en"):
         raise UserError(f"--lang {lang!r} is not known; use zh or en")
-    request = Request(text, file, column, task.split(","), labels_only, format, out, lang)
+    request = Request(text, file, column, _names(task), labels_only, format, out, lang)
     source = {"device": device, "dtype": dtype, "revision": revision}
     raise typer.Exit(run(request, model, source))
 
@@ -91,15 +93,19 @@ def calibrate(
     """Fit temperatures, slopes and thresholds on validation rows, and store them beside the model."""
     from mentalglm.calibrate import calibrate_model
 
-    for line in calibrate_model(model, task.split(","), data):
+    for line in calibrate_model(model, _names(task), data):
         typer.echo(line, err=True)
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
 @user_errors
 def demo(context: typer.Context) -> None:
-    """Open the demo in a browser (needs the extra: pip install "mentalglm[demo]")."""
+    """Open the demo in a browser (needs mentalglm's extra "demo")."""
     _demo_main()(context.args)
+
+
+def _names(tasks: str) -> list[str]:
+    return [name.strip() for name in tasks.split(",") if name.strip()]
 
 
 def _demo_main() -> Any:
@@ -114,6 +120,10 @@ def _demo_main() -> Any:
 
 def main() -> None:
     """The console script."""
+    # Into a pipe or file Python writes the system's old encoding, which may lack Chinese.
+    for stream, errors in ((sys.stdout, "strict"), (sys.stderr, "backslashreplace")):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors=errors)
     app()
 
 

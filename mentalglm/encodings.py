@@ -1,4 +1,4 @@
-"""Bytes to lines: finds a text file's encoding, decodes strictly, and refuses rather than garbles."""
+"""Bytes to lines: finds a text file's encoding, and refuses or marks what is not in it rather than garbles."""
 
 import codecs
 import re
@@ -9,6 +9,7 @@ from typing import BinaryIO
 
 from mentalglm.errors import UserError
 
+DAMAGE = "\udcff"  # stands where bytes could not be decoded; no valid text of these encodings holds it
 _CHUNK = 1 << 16
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")  # str.splitlines() would also split at U+0085, U+2028, U+2029
 _MAGIC = {
@@ -37,14 +38,15 @@ def file_lines(path: Path) -> Iterator[str]:
 def decoded_lines(file: BinaryIO, name: str) -> Iterator[str]:
     r"""The lines of a stream with their endings; a line ends at ``\n``, ``\r\n`` or ``\r`` and nowhere else.
 
-    UTF-8 (with or without a mark), UTF-16 with a mark and GB18030 are read.
+    UTF-8 (with or without a mark), UTF-16 with a mark and GB18030 are read. Once the encoding is known, a line with
+    bytes that are not in it holds :data:`DAMAGE` in their place, and the lines after it are read on.
 
     Args:
         file: The stream, read in pieces and never held whole.
         name: What errors call it.
 
     Raises:
-        UserError: The bytes are not text in one of these encodings; the message names the line.
+        UserError: The stream begins as something else than text in one of these encodings.
     """
     held, parts = "", list[str]()
     for piece in chain(_decoded(file, name), [None]):
@@ -60,7 +62,7 @@ def decoded_lines(file: BinaryIO, name: str) -> Iterator[str]:
 
 
 def _decoded(file: BinaryIO, name: str) -> Iterator[str]:
-    """Decodes strictly. Plain ASCII says nothing about the encoding, so it is chosen at the first byte beyond it."""
+    """Decodes piece by piece. Plain ASCII says nothing about the encoding: the first byte beyond it decides."""
     read = getattr(file, "read1", file.read)
     chunk = read(_CHUNK)
     while 0 < len(chunk) < 4 and (more := read(_CHUNK)):  # enough for a byte order mark
@@ -69,28 +71,31 @@ def _decoded(file: BinaryIO, name: str) -> Iterator[str]:
         if chunk.startswith(magic):
             raise UserError(f"{name} is {kind}, not text; save it as text, or give it its true ending", code="binary")
     encoding = _marked(chunk)
-    decoder = codecs.getincrementaldecoder(encoding or "ascii")()
-    line = 1
+    decoder = codecs.getincrementaldecoder(encoding or "ascii")(_MARKING)
+    begins = True
     while True:
         if encoding is None and not chunk.isascii():
             encoding = _guessed(chunk, name)
-            decoder = codecs.getincrementaldecoder(encoding)()
-        try:
-            text = decoder.decode(chunk, final=not chunk)
-        except UnicodeDecodeError as error:
-            line += error.object[: error.start].count(b"\n")
-            raise UserError(
-                f"{name}, line {line}: not {encoding} as before; save it as UTF-8", code="encoding"
-            ) from None
-        if (nul := text.find("\0")) >= 0:
-            line += text.count("\n", 0, nul)
+            decoder = codecs.getincrementaldecoder(encoding)(_MARKING)
+        text = decoder.decode(chunk, final=not chunk)
+        if begins and (nul := text.find("\0")) >= 0:
+            line = 1 + text.count("\n", 0, nul)
             raise UserError(f"{name}, line {line}: a NUL byte; this is a binary file, not text", code="binary")
-        line += text.count("\n")
         if text:
-            yield text
+            yield text.replace("\0", DAMAGE)
         if not chunk:
             return
-        chunk = read(_CHUNK)
+        begins, chunk = False, read(_CHUNK)
+
+
+def _mark(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    return DAMAGE, error.end
+
+
+_MARKING = "mentalglm.mark"  # "surrogateescape" cannot do UTF-16
+codecs.register_error(_MARKING, _mark)
 
 
 def _marked(head: bytes) -> str | None:
@@ -102,14 +107,19 @@ def _marked(head: bytes) -> str | None:
 
 
 def _guessed(sample: bytes, name: str) -> str:
-    """UTF-8 where the sample is UTF-8, GB18030 where it reads as Chinese in it, else refused rather than garbled."""
+    """UTF-8 where the sample is UTF-8, GB18030 where it reads as Chinese in it, else refused rather than garbled.
+
+    A few damaged bytes do not hide an encoding: their lines alone are lost.
+    """
     if _fits(sample, "utf-8"):
         return "utf-8"
     mended = sample.decode("utf-8", errors="replace")
     good = sum("\u2e80" <= c < "\ufffd" for c in mended)  # GB18030 may pass for UTF-8's Latin letters, not for Chinese
     if good > 3 * mended.count("\ufffd"):
-        raise UserError(f"{name}: UTF-8 with damaged bytes; save it again as UTF-8", code="encoding")
-    if _fits(sample, "gb18030") and _reads_as_chinese(sample.decode("gb18030", errors="ignore")):
+        return "utf-8"
+    mended = sample.decode("gb18030", errors="replace")
+    slight = 100 * mended.count("\ufffd") <= len(mended) - len(mended.encode("ascii", "ignore"))
+    if (slight or _fits(sample, "gb18030")) and _reads_as_chinese(mended.rstrip("\ufffd")):
         return "gb18030"
     raise UserError(f"{name}: neither UTF-8, UTF-16 with a mark nor GB18030; save it as UTF-8", code="encoding")
 

@@ -8,6 +8,7 @@ import json
 import re
 import sys
 import zlib
+from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
@@ -15,10 +16,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 from zipfile import BadZipFile
 
-from mentalglm.encodings import decoded_lines, file_lines
+from mentalglm.encodings import DAMAGE, decoded_lines, file_lines
 from mentalglm.errors import UserError
 
 ENDINGS = (".txt", ".csv", ".tsv", ".xlsx", ".jsonl")
+_LONGEST_RECORD = 2_000  # lines; bounds what an open quote can take, in memory and in time
 _LABEL_SEPARATOR = re.compile(r"[、;；|]")
 # What zip, XML and openpyxl's own parser raise on a damaged or locked file (XML errors are SyntaxErrors).
 _BROKEN_WORKBOOK = (
@@ -34,12 +36,10 @@ class Row:
     Attributes:
         row: The data row, from 0; a header is not a row.
         text: The post, verbatim.
-        fields: The row's other columns.
     """
 
     row: int
     text: str
-    fields: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class LabelledRow:
         text: The post, verbatim.
         labels: The gold labels as written in the file.
         group: What belongs together (an author, a pair); the id where the file names none.
-        split: ``train``, ``valid``, ``test`` or whatever the file says; None where it says nothing.
+        split: ``train``, ``validation``, ``test`` or whatever the file says; None where it says nothing.
         task: The task the record was made for, where it says so.
         license: The record's licence, where it says so.
         evidence: Gold evidence; None where the file carries none.
@@ -95,16 +95,16 @@ def read_rows(path: str | Path, column: str | None = None) -> Iterator[Row | Bad
     Args:
         path: A .txt, .csv, .tsv, .xlsx or .jsonl file, or ``-`` for standard input (lines of text, or JSONL if it
             opens with a brace).
-        column: The column or key that holds the post; ``text`` by default.
+        column: The column or key that holds the post; ``text`` by default. Lines of text have none.
 
     Returns:
         The rows in the file's order, read as they are asked for.
 
     Raises:
-        UserError: The file is missing, unreadable, binary, of an unknown kind, or lacks the column. What can be known
-            from the file's beginning is raised at once, not at the first row.
+        UserError: The file is missing, unreadable, binary, of an unknown kind, without rows, or lacks the column. What
+            can be known from the file's beginning is raised at once, not at the first row.
     """
-    return _begun(_rows(path, column or "text"))
+    return _begun(_rows(path, column), path)
 
 
 def read_labelled(
@@ -120,30 +120,38 @@ def read_labelled(
     Raises:
         UserError: As :func:`read_rows`, or the file is plain text, which has no labels.
     """
-    return _begun(_labelled(path, text_column or "text", label_column or "labels"))
+    return _begun(_labelled(path, text_column or "text", label_column or "labels"), path)
 
 
-def _begun(rows: Iterator[_T]) -> Iterator[_T]:
+def _begun(rows: Iterator[_T], path: str | Path) -> Iterator[_T]:
     """Reads one row ahead, so that a wrong path or header is an error before a model is loaded."""
-    return chain([first], rows) if (first := next(rows, None)) is not None else iter(())
+    first = next(rows, None)
+    if first is None:
+        raise UserError(f"{_name(path)} holds no rows; check that it is the one you meant")
+    return chain([first], rows)
 
 
-def _rows(path: str | Path, column: str) -> Iterator[Row | BadRow]:
+def _name(path: str | Path) -> str:
+    return "standard input" if str(path) == "-" else str(path)
+
+
+def _rows(path: str | Path, column: str | None) -> Iterator[Row | BadRow]:
     if str(path) == "-":
-        yield from _standard_input(column)
-        return
-    path, ending = _checked(path)
-    if ending == ".txt":
-        yield from _text_rows(file_lines(path))
-    elif ending == ".jsonl":
-        for row, item in _objects(file_lines(path)):
-            yield item if isinstance(item, BadRow) else _post_of(row, item, column)
+        lines, ending = _standard_input()
     else:
-        for row, cells in _table(path, ending, [column]):
-            if isinstance(cells, BadRow):
-                yield cells
-            else:
-                yield Row(row, cells[column], {name: cell for name, cell in cells.items() if name != column})
+        path, ending = _checked(path)
+        lines = file_lines(path)
+    if ending == ".txt":
+        if column is not None:
+            raise UserError(f"{_name(path)}: a text file has no columns; drop the column {column!r}, or give a table")
+        yield from _text_rows(lines)
+    elif ending == ".jsonl":
+        for row, item in _objects(lines):
+            yield item if isinstance(item, BadRow) else _post_of(row, item, column or "text")
+    else:
+        column = column or "text"
+        for row, cells in _table(Path(path), ending, [column]):
+            yield cells if isinstance(cells, BadRow) else Row(row, cells[column])
 
 
 def _labelled(path: str | Path, text_column: str, label_column: str) -> Iterator[LabelledRow | BadRow]:
@@ -178,29 +186,35 @@ def _checked(path: str | Path) -> tuple[Path, str]:
 # Lines and sheets to rows.
 
 
+def _undecodable(line: int) -> str:
+    return f"line {line} holds bytes that are no text in the file's encoding"
+
+
 def _text_rows(lines: Iterable[str]) -> Iterator[Row | BadRow]:
     for row, line in enumerate(lines):
-        yield Row(row, line.rstrip("\r\n"), {})
+        if DAMAGE in line:
+            yield BadRow(row, "bad_row", _undecodable(row + 1))
+        else:
+            yield Row(row, line.rstrip("\r\n"))
 
 
-def _standard_input(column: str) -> Iterator[Row | BadRow]:
+def _standard_input() -> tuple[Iterator[str], str]:
+    """The lines of standard input, and the ending that a file of their kind would have."""
     lines = decoded_lines(sys.stdin.buffer, "standard input")
     head: list[str] = []
     for line in lines:
         head.append(line)
         if line.strip():
             break
-    lines = chain(head, lines)
-    if head and head[-1].lstrip().startswith("{"):
-        for row, item in _objects(lines):
-            yield item if isinstance(item, BadRow) else _post_of(row, item, column)
-    else:
-        yield from _text_rows(lines)
+    return chain(head, lines), ".jsonl" if head and head[-1].lstrip().startswith("{") else ".txt"
 
 
 def _objects(lines: Iterable[str]) -> Iterator[tuple[int, dict[str, Any] | BadRow]]:
     """JSON objects, one per line; blank lines are not rows."""
-    for row, line in enumerate(line for line in lines if line.strip()):
+    for row, (number, line) in enumerate(numbered for numbered in enumerate(lines, 1) if numbered[1].strip()):
+        if DAMAGE in line:
+            yield row, BadRow(row, "bad_row", _undecodable(number))
+            continue
         try:
             item = json.loads(line)
         except (ValueError, RecursionError) as error:
@@ -212,16 +226,7 @@ def _objects(lines: Iterable[str]) -> Iterator[tuple[int, dict[str, Any] | BadRo
 
 def _post_of(row: int, item: dict[str, Any], column: str) -> Row | BadRow:
     text = _text_of(item, column)
-    if text is None:
-        return BadRow(row, "bad_row", f"no string {column!r} and no list of turns")
-    if not _encodable(text):
-        return BadRow(row, "bad_row", "the text holds half a character (a lone surrogate)")
-    fields = {key: _field(value) for key, value in item.items() if key not in (column, "turns")}
-    return Row(row, text, fields)
-
-
-def _field(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return BadRow(row, "bad_row", f"no string {column!r} and no list of turns") if text is None else Row(row, text)
 
 
 def _text_of(item: dict[str, Any], column: str) -> str | None:
@@ -251,7 +256,9 @@ def _encodable(text: str) -> bool:
 def _table(path: Path, ending: str, needed: list[str]) -> Iterator[tuple[int, dict[str, str] | BadRow]]:
     """The rows of a table as column -> cell, the needed columns checked."""
     records = _sheet(path) if ending == ".xlsx" else _separated(path, "\t" if ending == ".tsv" else ",")
-    header = next(records, [])
+    header = next(records, None)
+    if header is None:
+        return
     if isinstance(header, str):
         raise UserError(f"{path}: the header cannot be read: {header}")
     header = [name.strip() for name in header]
@@ -271,19 +278,40 @@ def _table(path: Path, ending: str, needed: list[str]) -> Iterator[tuple[int, di
 
 
 def _separated(path: Path, delimiter: str) -> Iterator[list[str] | str]:
-    """CSV records, blank lines left out; a string says why a record is broken."""
+    """CSV records, blank lines left out; a string says why a record is broken.
+
+    A quote that nothing closes would take all later lines into its record. Such a record is ended after its first line,
+    and the lines that it took are read again as records of their own.
+    """
     csv.field_size_limit(2**31 - 1)
-    records = csv.reader(file_lines(path), delimiter=delimiter, strict=True)
+    file, again = file_lines(path), deque[str]()
+    taken: list[str] = []
+
+    def lines() -> Iterator[str]:
+        while len(taken) < _LONGEST_RECORD and (line := again.popleft() if again else next(file, None)) is not None:
+            taken.append(line)
+            yield line
+
+    number = 1
     while True:
+        taken.clear()
         try:
-            cells = next(records)
-        except StopIteration:
-            return
+            cells = next(csv.reader(lines(), delimiter=delimiter, strict=True), None)
         except csv.Error:
-            yield "a quote stands open or is not doubled"
-            continue
-        if cells:
-            yield cells
+            again.extendleft(reversed(taken[1:]))
+            del taken[1:]
+            cells = []
+            problem = f"line {number}: a quote is opened and not closed, or not doubled; the next line is read anew"
+        else:
+            problem = ""
+        if cells is None:
+            return
+        damaged = next((place for place, line in enumerate(taken, number) if DAMAGE in line), None)
+        if damaged is not None:
+            yield _undecodable(damaged)
+        elif problem or cells:
+            yield problem or cells
+        number += len(taken)
 
 
 def _sheet(path: Path) -> Iterator[list[str] | str]:
@@ -330,6 +358,8 @@ def _labelled_record(row: int, item: dict[str, Any], text_column: str, label_col
     post = _post_of(row, item, text_column)
     if isinstance(post, BadRow):
         return post
+    if not _encodable(post.text):  # labelled rows are stored and hashed before any model could refuse them
+        return BadRow(row, "invalid_text", "the text holds half a surrogate pair; re-save it as valid Unicode")
     labels = item.get(label_column)
     labels = labels if isinstance(labels, list) else [labels]
     if not all(isinstance(label, str) or (isinstance(label, int) and not isinstance(label, bool)) for label in labels):

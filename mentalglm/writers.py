@@ -8,13 +8,16 @@ from typing import IO, Any
 from mentalglm.analysis import Analysis, RowError
 from mentalglm.tasks import load_task
 
-_CSV_HEAD = ["row", "task", "text", "labels", "probability", "evidence", "explanation", "crisis", "parsed", "error"]
+_CSV_HEAD = [
+    "row", "task", "text", "labels", "display", "probability", "evidence", "explanation", "crisis", "conflicts",
+    "abstained", "candidates", "parsed", "error",
+]  # fmt: skip
 _WORDS = {
     "zh": {"row": "第 {} 行", "evidence": "依据", "none": "无", "reason": "理由", "conflict": "相互矛盾",
-           "unparsed": "回答无法解读：不能得出任何结论，尤其不等于“没有风险”", "no_label": "未见"},
+           "error": "出错", "unparsed": "回答无法解读：不能得出任何结论，尤其不等于“没有风险”", "no_label": "未见"},
     "en": {"row": "row {}", "evidence": "evidence", "none": "none", "reason": "reason", "conflict": "conflict",
            "unparsed": "the answer could not be read: nothing follows from it, least of all \"no risk\"",
-           "no_label": "none found"},
+           "error": "error", "no_label": "none found"},
 }  # fmt: skip
 
 
@@ -40,22 +43,27 @@ class Csv:
     def __init__(self, file: IO[str], tasks: Sequence[str], lang: str) -> None:
         self.writer = csv.writer(file)
         self.writer.writerow(_CSV_HEAD)
+        self.lang = lang
 
     def write(self, row: int | None, results: Sequence[Analysis | RowError]) -> None:
         """Writes the results of one row."""
         for result in results:
             number = "" if row is None else row
             if isinstance(result, RowError):
-                self.writer.writerow([number, result.task, *[""] * 7, result.error.message])
+                self.writer.writerow([number, result.task, *[""] * (len(_CSV_HEAD) - 3), result.error.message])
                 continue
             chosen = [result.probabilities[label] for label in result.labels]
             cells = [
                 result.text,
                 "、".join(result.labels),
+                "；".join(display_of(result.task, label, self.lang) for label in result.labels),
                 "、".join("" if p is None else f"{p:.3f}" for p in chosen),
                 "；".join((f"{span.label}：" if span.label else "") + span.text for span in result.evidence),
                 result.explanation or "",
                 result.crisis or "",
+                "；".join(result.conflicts),
+                str(result.abstained).lower(),
+                "、".join(result.candidates),
                 str(result.parsed).lower(),
                 "",
             ]
@@ -76,9 +84,11 @@ class Text:
         from rich.text import Text as Styled
 
         first = results[0]
-        title = "" if row is None else self.words["row"].format(row) + "  "
-        post = first.text if isinstance(first, Analysis) else first.error.message
-        self.console.print(Styled(title, style="dim") + Styled(printable(post), style="bold"))
+        title = Styled("" if row is None else self.words["row"].format(row) + "  ", style="dim")
+        if isinstance(first, RowError):
+            self.console.print(title + Styled(f"{self.words['error']}  {first.error.message}\n", style="red"))
+            return
+        self.console.print(title + Styled(printable(first.text), style="bold"))
         for result in results:
             if isinstance(result, Analysis):
                 self._write_answer(result)
@@ -94,11 +104,14 @@ class Text:
             return
         style = {"urgent": "bold red", "wish": "yellow"}.get(result.crisis or "", "")
         self.console.print(head + Styled(self._labels(result), style=style))
-        if result.explanation is not None:
+        # An answer that ran into the length limit may have evidence and no explanation.
+        if result.explanation is not None or result.evidence:
             quotes = "；".join(
-                (f"{span.label} " if span.label else "") + f"「{span.text}」" for span in result.evidence
+                (display_of(result.task, span.label, self.lang) if span.label else "") + f"「{span.text}」"
+                for span in result.evidence
             )
-            for name, value in (("evidence", quotes or self.words["none"]), ("reason", result.explanation)):
+            none = self.words["none"]
+            for name, value in (("evidence", quotes or none), ("reason", result.explanation or none)):
                 self.console.print(Styled(f"    {self.words[name]}  ", style="dim") + printable(value))
         for conflict in result.conflicts:
             self.console.print(Styled(f"    {self.words['conflict']}  {conflict}", style="yellow"))
@@ -106,16 +119,20 @@ class Text:
     def _labels(self, result: Analysis) -> str:
         if not result.labels:
             return self.words["no_label"]
-        task = load_task(result.task)
         shown = []
         for name in result.labels:
-            display, p = task.label(name).display, result.probabilities[name]
-            text = f"{name}（{getattr(display, self.lang)}）" if display else name
-            shown.append(text + ("" if p is None else f" {p:.2f}"))
+            p = result.probabilities[name]
+            shown.append(display_of(result.task, name, self.lang) + ("" if p is None else f" {p:.2f}"))
         return "、".join(shown)
 
 
 WRITERS: dict[str, Any] = {"json": JsonLines, "csv": Csv, "text": Text}
+
+
+def display_of(task: str, label: str, lang: str) -> str:
+    """What people read for a label: its ``display`` where it has one, else its name."""
+    display = load_task(task).label(label).display
+    return str(getattr(display, lang)) if display else label
 
 
 def json_line(data: dict[str, Any]) -> str:
@@ -128,7 +145,8 @@ def json_line(data: dict[str, Any]) -> str:
 
 def neutral_cell(text: str) -> str:
     """A cell that no spreadsheet program takes for a formula."""
-    return "'" + text if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+    # Excel with an East Asian input method may read the full-width signs as the plain ones.
+    return "'" + text if text.startswith(tuple("=+-@＝＋－＠\t\r\n")) else text
 
 
 def printable(text: str) -> str:

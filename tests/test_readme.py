@@ -63,7 +63,7 @@ def test_every_command_of_the_readme_runs(tmp_path: Path) -> None:
         ran += 1
     assert ran >= 9
     assert (tmp_path / "result.csv").is_file()
-    assert (tmp_path / "out/embedded/model/model.safetensors").is_file()
+    assert (tmp_path / "out/try/model/model.safetensors").is_file()
     assert (tmp_path / "runs/suicide_risk/report.html").is_file()
 
 

@@ -75,7 +75,7 @@ class TrainConfig(_Strict):
         save_steps: Steps between checkpoints.
         logging_steps: Steps between lines of the log.
         resume: ``auto`` (the newest checkpoint of output_dir, if any), ``never``, or a checkpoint's path.
-        show_sample: Print one sample with its mask at the start; off for data that must not be shown.
+        show_sample: Print one sample with its mask at the start: only for texts that may be shown.
         dry_run: Print the plan and stop.
     """
 
@@ -104,7 +104,7 @@ class TrainConfig(_Strict):
     logging_steps: int = Field(10, ge=1)
     seed: int = 0
     resume: str = "auto"
-    show_sample: bool = True
+    show_sample: bool = False
     dry_run: bool = False
 
     @model_validator(mode="after")

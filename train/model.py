@@ -15,7 +15,8 @@ def starting_model(config: TrainConfig) -> tuple[Any, Any]:
         tokenizer = _new_tokenizer(config.new_model)
         model = _new_model(config.new_model, tokenizer, config.seed)
     else:
-        loaded = load_model(str(config.model), dtype=config.dtype)
+        # On the CPU first: DeepSpeed moves it to its rank's own device.
+        loaded = load_model(str(config.model), device="cpu", dtype=config.dtype)
         model, tokenizer = loaded.model, loaded.tokenizer
     if config.lora is not None:
         model = _with_adapter(model, config)

@@ -24,7 +24,7 @@ from train.loss import AnswerLoss
 from train.model import starting_model
 from train.plan import Packs, plan_steps, scored_weight
 from train.progress import StepLog, say, show_plan
-from train.save import checkpoints, save_checkpoint, save_model
+from train.save import check_same_run, checkpoints, save_checkpoint, save_model
 from train.schedule import learning_rate_at
 
 
@@ -76,7 +76,7 @@ def train(config: TrainConfig) -> None:
         if rank == 0:
             log.step(done, loss)
         if done % config.save_steps == 0 or done == len(plan) or stopping:
-            save_checkpoint(engine, config.output_dir, done)
+            save_checkpoint(engine, config, done)
         if stopping and done < len(plan):
             if rank == 0:
                 say(f"stopped by SIGTERM after step {done}; the same command resumes")
@@ -175,8 +175,7 @@ def _resume(engine: Any, config: TrainConfig) -> int:
         path = found[-1]
     else:
         path = Path(config.resume)
-        if not any(path.glob("*model_states.pt")):
-            raise UserError(f"resume: {path} is no checkpoint; give a folder like checkpoints/step-200, auto or never")
+    check_same_run(path, config, engine.world_size)
     _, state = engine.load_checkpoint(str(path.parent), tag=path.name)
     if engine.global_rank == 0:
         say(f"resumed from {path}")

@@ -40,7 +40,7 @@ class Decoder:
             self.tokenizer, self.stop_ids, loaded.model.get_output_embeddings().weight.shape[0]
         )
         # A model is only trusted on lengths it was trained on.
-        trained = loaded.manifest.get("config", {}).get("max_seq_length")
+        trained = loaded.manifest.max_seq_length
         self.context_length = min(loaded.model.config.max_position_embeddings, trained or 2**31)
 
     @torch.inference_mode()
@@ -91,15 +91,15 @@ class Decoder:
         probabilities = label_probabilities(scores, task, calibration).tolist()
         # A model whose scores are not numbers has said nothing: unparsed, never "no risk".
         sound = torch.isfinite(scores).all(dim=1).tolist()
-        labels = [decide(row, task, calibration) if ok else [] for row, ok in zip(probabilities, sound, strict=True)]
+        labels = [decide(row, task, calibration) for row in probabilities]
         answers: list[Answer | None]
-        if labels_only or not all(sound):
-            answers = [Answer(tuple(chosen)) if ok else None for chosen, ok in zip(labels, sound, strict=True)]
+        if labels_only:
+            answers = [Answer(tuple(chosen)) for chosen in labels]
         else:
             answers = self._write(context, batch, labels, task, style)
         return [
-            WindowAnswer(window.text, answer, row)
-            for window, answer, row in zip(batch, answers, probabilities, strict=True)
+            WindowAnswer(window.text, answer if ok else None, row)
+            for window, answer, ok, row in zip(batch, answers, sound, probabilities, strict=True)
         ]
 
     def _write(

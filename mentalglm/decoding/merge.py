@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from mentalglm.analysis import Analysis, Evidence
+from mentalglm.analysis import GRAVITY, Analysis, Evidence
 from mentalglm.answer import Answer
 from mentalglm.tasks import Task
 
@@ -34,7 +34,7 @@ def merge_windows(
     """One analysis of ``text`` from its windows.
 
     One-label tasks take the gravest window's answer whole. Multi-label tasks take every window's labels, each label's
-    highest probability, all evidence, and the explanation of the window that is surest of its labels.
+    highest probability, all evidence, and the explanation of the gravest window.
     """
     analysis = Analysis(
         task=task.name,
@@ -48,7 +48,7 @@ def merge_windows(
     )
     if not analysis.parsed:
         return analysis
-    leading = max(windows, key=lambda window: gravity(window.probabilities, task))
+    leading = max(windows, key=lambda window: gravity(window, task))
     used = windows if task.many else [leading]
     probabilities = [max(column) for column in zip(*(window.probabilities for window in used), strict=True)]
     analysis.probabilities = {name: round(p, 6) for name, p in zip(task.label_names, probabilities, strict=True)}
@@ -60,16 +60,25 @@ def merge_windows(
     return analysis
 
 
-def gravity(probabilities: list[float], task: Task) -> float:
-    """How grave a window is: the probability of a crisis label, else of the positive one, else of any but the first.
+def gravity(window: WindowAnswer, task: Task) -> tuple[float, ...]:
+    """What windows are compared by: the gravest comes out highest.
 
-    In multi-label tasks without crisis labels it is the highest probability of a label.
+    First the gravest crisis value among the labels decided on, then whether one of them is positive, then the
+    probability of an urgent label, of any crisis label and of a positive one; last, in a task without such labels, the
+    place on the task's scale, and how sure the labels are. A window without labels comes below any with some.
     """
-    crisis = [p for p, label in zip(probabilities, task.labels, strict=True) if label.crisis != "none"]
-    positive = [p for p, label in zip(probabilities, task.labels, strict=True) if label.positive]
-    if task.many:
-        return max(crisis or probabilities)
-    return sum(crisis or positive or probabilities[1:])
+    probability = dict(zip(task.label_names, window.probabilities, strict=True))
+    chosen = [task.label(name) for name in (window.answer.labels if window.answer else ())]
+    flagged = any(label.crisis != "none" or label.positive for label in task.labels)
+    return (
+        max((GRAVITY[label.crisis] for label in chosen), default=-1),
+        float(any(label.positive for label in chosen)),
+        sum(probability[label.name] for label in task.labels if label.crisis == "urgent"),
+        sum(probability[label.name] for label in task.labels if label.crisis != "none"),
+        sum(probability[label.name] for label in task.labels if label.positive),
+        0.0 if flagged or task.many else float(max(task.label_names.index(label.name) for label in chosen)),
+        max((probability[label.name] for label in chosen), default=0.0),
+    )
 
 
 def merge_evidence(text: str, spans: list[Evidence]) -> list[Evidence]:

@@ -1,12 +1,18 @@
 """Loads a model with native transformers classes: no code from a checkpoint, no pickle, no network unless named."""
 
 import hashlib
-import json
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from mentalglm.errors import UserError
+from mentalglm.models.adapter import base_name, is_adapter, with_adapter
+from mentalglm.models.find import check_folder, find_cached, find_folder
+from mentalglm.models.first_line import first_line
+from mentalglm.models.manifest import Manifest, read_manifest
 
 EMBEDDED = Path(__file__).parent.parent / "weights" / "embedded"
 
@@ -27,7 +33,7 @@ class LoadedModel:
     name: str
     model: Any
     tokenizer: Any
-    manifest: dict[str, Any] = field(default_factory=dict)
+    manifest: Manifest = field(default_factory=Manifest)
     folder: Path | None = None
     revision: str | None = None
 
@@ -45,51 +51,79 @@ def load_model(
         revision: Of a hub name.
 
     Raises:
-        UserError: The model is not there, is not one that transformers knows natively, or would need code or pickled
-            weights of its own.
+        UserError: The model is not there, is damaged or incomplete, is not one that transformers knows natively, or
+            would need code or pickled weights of its own; or the device cannot be used.
     """
     import torch
 
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise UserError(f"device {device!r} cannot be used ({first_line(error)}); try cpu", "bad_device") from None
     name = name_or_path or "embedded"
-    folder = EMBEDDED if name == "embedded" else Path(name)
-    if not folder.is_dir():
-        if name == "embedded" or folder.is_absolute() or name.startswith("."):
-            raise UserError(f"model {name!r} not found at {folder}; give a folder or a hub name", "missing_model")
-        return _load_parts(name, name, None, device, _dtype(dtype, device), revision)
-    return _load_parts(name, str(folder), folder, device, _dtype(dtype, device), revision)
+    if name == "embedded" and not EMBEDDED.is_dir():
+        raise UserError(f"model 'embedded' not found at {EMBEDDED}; give a folder or a hub name", "missing_model")
+    folder = EMBEDDED if name == "embedded" else find_folder(name)
+    manifest = read_manifest(folder)  # a broken one is said before the weights are read
+    with _quiet():
+        tokenizer, model = _load_parts(name, folder, _dtype(dtype, device), revision)
+    return LoadedModel(name, model.to(device).eval(), tokenizer, manifest, folder, revision)
 
 
-def _load_parts(
-    name: str, source: str, folder: Path | None, device: str, dtype: Any, revision: str | None
-) -> LoadedModel:
+def _load_parts(name: str, folder: Path | None, dtype: Any, revision: str | None) -> tuple[Any, Any]:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    base, base_revision = source, revision
-    adapter = folder is not None and (folder / "adapter_config.json").is_file()
-    if folder is not None:
-        if adapter:
-            base = str(_read_json(folder / "adapter_config.json").get("base_model_name_or_path"))
-            base_revision = None
-        elif not (folder / "config.json").is_file():
-            raise UserError(f"{folder} holds no config.json; give the folder of a model or adapter", "missing_model")
-        else:
-            _refuse_foreign_code(folder)
+    adapter = folder if folder is not None and is_adapter(folder) else None
+    base = base_name(adapter) if adapter is not None else name
+    base_folder = find_folder(base) if adapter is not None else folder
+    base_revision = revision if adapter is None else None
+    base_folder = base_folder or find_cached(base, base_revision)
+    if base_folder is not None:
+        check_folder(base_folder)
     try:
-        tokenizer = AutoTokenizer.from_pretrained(source, revision=revision, trust_remote_code=False)
-        model = AutoModelForCausalLM.from_pretrained(
-            base, revision=base_revision, trust_remote_code=False, use_safetensors=True, dtype=dtype
+        source = str(adapter or base_folder or base)
+        tokenizer = AutoTokenizer.from_pretrained(source, revision=base_revision, trust_remote_code=False)
+    except Exception as error:  # a damaged file raises whatever its reader raises, down to KeyError and bare Exception
+        raise UserError(f"model {name!r} cannot be loaded: {first_line(error)}", "missing_model") from None
+    if not tokenizer.chat_template:
+        raise UserError(f"model {name!r} has no chat template; use its chat or instruct edition", "no_chat_template")
+    try:
+        model, info = AutoModelForCausalLM.from_pretrained(
+            str(base_folder or base),
+            revision=base_revision,
+            trust_remote_code=False,
+            use_safetensors=True,
+            dtype=dtype,
+            output_loading_info=True,
         )
-    except (OSError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise UserError(f"model {name!r} cannot be loaded: {reason}", "missing_model") from None
-    if adapter:
-        from peft import PeftModel
+    except Exception as error:
+        raise UserError(f"model {name!r} cannot be loaded: {first_line(error)}", "missing_model") from None
+    if info["missing_keys"]:
+        count, first = len(info["missing_keys"]), min(info["missing_keys"])
+        raise UserError(
+            f"model {name!r} is incomplete: {count} weights are missing, such as {first}", "missing_weights"
+        )
+    return tokenizer, model if adapter is None else with_adapter(model, adapter)
 
-        model = PeftModel.from_pretrained(model, source)
-    manifest = folder / "mentalglm.json" if folder is not None else None
-    known = _read_json(manifest) if manifest is not None and manifest.is_file() else {}
-    return LoadedModel(name, model.to(device).eval(), tokenizer, known, folder, revision)
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keeps progress bars and the libraries' own reports off stderr: what matters becomes a UserError."""
+    from transformers.utils import logging as reports
+
+    hub = logging.getLogger("huggingface_hub")
+    level, verbosity, bars = hub.level, reports.get_verbosity(), reports.is_progress_bar_enabled()
+    hub.setLevel(logging.ERROR)
+    reports.set_verbosity_error()
+    reports.disable_progress_bar()
+    try:
+        yield
+    finally:
+        hub.setLevel(level)
+        reports.set_verbosity(verbosity)
+        if bars:
+            reports.enable_progress_bar()
 
 
 def weights_hash(folder: Path | None) -> str | None:
@@ -101,26 +135,6 @@ def weights_hash(folder: Path | None) -> str | None:
         with path.open("rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()
-
-
-def _refuse_foreign_code(folder: Path) -> None:
-    config = _read_json(folder / "config.json")
-    if config.get("model_type") == "chatglm":
-        raise UserError(
-            f"{folder} is a ChatGLM-format checkpoint, whose loader is code inside the checkpoint; "
-            "use the native edition of the model (its name ends in -hf)",
-            "remote_code",
-        )
-    if not any(folder.glob("*.safetensors")):
-        raise UserError(f"{folder} holds no .safetensors weights; pickled weights are never read", "unsafe_weights")
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path} cannot be read: {error}") from None
-    return dict(data)
 
 
 def _dtype(name: str | None, device: str) -> Any:

@@ -28,7 +28,8 @@ def main(count: int = 96) -> None:
     answers = len(posts) * len(analyzer.tasks)
     print(f"{len(posts)} posts x {len(analyzer.tasks)} tasks, {torch.get_num_threads()} threads")
     for name, spent in (("one post at a time", single), ("batches of 32", batched), ("labels only", labels)):
-        print(f"{name:20} {answers / spent:8.1f} answers/s  {spent / len(posts) * 1000:7.1f} ms/post  {single / spent:5.1f}x")
+        per_post = spent / len(posts) * 1000
+        print(f"{name:20} {answers / spent:8.1f} answers/s  {per_post:7.1f} ms/post  {single / spent:5.1f}x")
     floor = weight_bytes(analyzer) / bandwidth()
     print(f"floor of a decode step: {floor * 1000:.2f} ms (weights read once at the measured memory bandwidth)")
 

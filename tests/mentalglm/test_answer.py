@@ -1,4 +1,4 @@
-"""Answers survive being written and read, and no text, however hostile, is read as more than its first sentence says."""
+"""Answers survive being written and read; no text, however hostile, is read as more than its first sentence says."""
 
 import time
 from typing import Any
@@ -12,7 +12,7 @@ from mentalglm.tasks import Task, load_task, task_names
 
 WAYS = [(name, style) for name in task_names() for style in load_task(name).styles]
 # Words that could be taken for the answer's own marks.
-MARKS = ["。", "；", "、", "，", ", ", ". ", "「", "」", "“", "”", "：", "\n", "\r", "\u2028", " ", "依据：", "理由：", "无", "Reasoning:"]
+MARKS = [*"。；、，：「」“”无 \n\r\u2028", ", ", ". ", "依据：", "理由：", "Reasoning:"]
 CHARACTER = st.characters(exclude_categories=["Cs"])
 
 
@@ -35,10 +35,7 @@ def hostile_texts(task: Task, style: str) -> st.SearchStrategy[str]:
 def answers(draw: st.DrawFn, task: Task, style: str) -> Answer:
     """Every answer the style can express."""
     names = st.sampled_from(task.label_names)
-    if task.many:
-        labels = tuple(draw(st.lists(names, unique=True)))
-    else:
-        labels = (draw(names),)
+    labels = tuple(draw(st.lists(names, unique=True))) if task.many else (draw(names),)
     text = hostile_texts(task, style)
     explanation = draw(st.none() | text.map(str.strip).filter(bool))
     if task.styles[style].evidence is None or draw(st.booleans()):
@@ -170,6 +167,11 @@ def test_a_second_head_in_the_explanation_counts_for_nothing() -> None:
     assert answer == Answer((), (), "这篇帖子体现了读心术的认知歪曲。依据：读心术「x」。理由：y")
 
 
+def test_a_label_written_over_and_over_is_one_label() -> None:
+    text = "这篇帖子体现了" + "、".join(["读心术"] * 500 + ["放大"]) + "的认知歪曲。"
+    assert parse_answer(text, load_task("cognitive_distortion"), "grounded") == Answer(("读心术", "放大"))
+
+
 def test_a_level_of_ten_is_not_a_level_of_one() -> None:
     task = load_task("suicide_level")
     for level in task.label_names:
@@ -182,7 +184,8 @@ def test_a_level_of_ten_is_not_a_level_of_one() -> None:
 @pytest.mark.parametrize(
     ("evidence", "quotes"),
     [
-        ("依据：读心术「甲」；放大「乙」「丙」；读心术「丁」。", [("甲", "读心术"), ("乙", "放大"), ("丙", "放大"), ("丁", "读心术")]),
+        ("依据：读心术「甲」；放大「乙」「丙」。", [("甲", "读心术"), ("乙", "放大"), ("丙", "放大")]),
+        ("依据：放大「甲」；读心术「乙」；放大「丙」。", [("甲", "放大"), ("乙", "读心术"), ("丙", "放大")]),
         ("依据：无。", []),
         ("依据：", []),
         ("依据：「甲」。", []),  # nobody said what it carries
@@ -216,7 +219,7 @@ def test_the_separators_of_published_checkpoints_are_read() -> None:
 
 @pytest.mark.parametrize(
     "piece",
-    ["x", "「", "「甲」", "读心术、", "读心术「甲」；", "依据：", "理由：", " ", "\n", "这篇帖子体现了读心术的认知歪曲。"],
+    ["x", "「", "「甲」", "读心术、", "读心术「甲」；", "依据：", "理由：", " \n", "这篇帖子体现了读心术的认知歪曲。"],
 )
 @pytest.mark.parametrize(
     "before", ["", "这篇帖子体现了", "这篇帖子体现了读心术的认知歪曲。", "这篇帖子体现了读心术的认知歪曲。依据："]

@@ -11,7 +11,7 @@ from mentalglm.prompt import build_messages, encode_prompt, encode_text
 from mentalglm.tasks import load_task
 from tests.tiny import SENTENCES, TASKS, tiny_tokenizer
 
-CLOSE = {"atol": 1e-4, "rtol": 1e-4}
+CLOSE: dict[str, Any] = {"atol": 1e-4, "rtol": 1e-4}
 POSTS = [SENTENCES[0], "累", SENTENCES[1] * 12, "".join(SENTENCES[3:7])]
 
 

@@ -2,6 +2,7 @@
 
 import json
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +92,7 @@ def test_every_gold_answer_of_the_open_corpus_is_admitted(name: str) -> None:
 def test_gold_evidence_of_another_post_is_refused(name: str) -> None:
     task = load_task(name)
     marked = [one for one in gold(task) if one[1].evidence][:60]
-    for (_, answer), (other, _) in zip(marked, marked[1:], strict=False):
+    for (_, answer), (other, _) in pairwise(marked):
         quotes = answer.evidence or ()
         if all(quote.text in other for quote in quotes):
             continue

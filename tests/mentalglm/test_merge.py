@@ -13,6 +13,7 @@ from mentalglm.tasks import load_task
 
 RISK, LEVEL = load_task("suicide_risk"), load_task("suicide_level")
 DISTORTION, SAFETY = load_task("cognitive_distortion"), load_task("emotional_safety")
+CATEGORY = load_task("risk_category")
 
 
 def merged(text: str, windows: list[WindowAnswer], task: Any, labels_only: bool = False) -> Analysis:
@@ -24,7 +25,9 @@ def merged(text: str, windows: list[WindowAnswer], task: Any, labels_only: bool 
     return analysis
 
 
-def window(text: str, labels: tuple[str, ...], probabilities: list[float], *quotes: Quote, why: str = "因为。") -> WindowAnswer:
+def window(
+    text: str, labels: tuple[str, ...], probabilities: list[float], *quotes: Quote, why: str = "因为。"
+) -> WindowAnswer:
     return WindowAnswer(text, Answer(labels, quotes, why), probabilities)
 
 
@@ -145,13 +148,39 @@ def test_merging_loses_no_character_and_adds_none(drawn: list[tuple[int, int, st
     assert [span.start for span in result] == sorted(span.start for span in result)
 
 
-def test_gravity_is_the_crisis_probability_else_the_positive_else_all_but_the_first() -> None:
-    assert gravity([0.3, 0.7], RISK) == 0.3
-    assert gravity(row(LEVEL, **{"3": 0.5, "4": 0.2, "10": 0.3}), LEVEL) == pytest.approx(0.5)
-    assert gravity([0.2, 0.5, 0.3], SAFETY) == pytest.approx(0.8)
-    assert gravity(row(DISTORTION, 放大=0.4, 读心术=0.9), DISTORTION) == 0.9
-    category = load_task("risk_category")
-    assert gravity(row(category, 暴力与仇恨=0.9, 自杀与自伤=0.2), category) == 0.2
+@pytest.mark.parametrize(
+    ("task", "rising"),
+    [
+        # The label decided on counts first, however sure the other window is; then the probability of grave labels.
+        (RISK, [("低自杀风险", [0.1, 0.9]), ("低自杀风险", [0.4, 0.6]), ("高自杀风险", [0.3, 0.7])]),
+        (
+            LEVEL,
+            [
+                ("3", row(LEVEL, **{"3": 1.0})),
+                ("3", row(LEVEL, **{"3": 0.6, "4": 0.4})),
+                ("3", row(LEVEL, **{"3": 0.6, "6": 0.4})),
+                ("4", row(LEVEL, **{"4": 1.0})),
+                ("6", row(LEVEL, **{"6": 0.5, "5": 0.5})),
+                ("10", row(LEVEL, **{"10": 0.8, "5": 0.2})),
+            ],
+        ),
+        # Without labels of crisis the scale counts: 安全, 临界, 不安全.
+        (SAFETY, [("安全", [0.9, 0.1, 0.0]), ("临界", [0.3, 0.4, 0.3]), ("不安全", [0.3, 0.3, 0.4])]),
+        (DISTORTION, [(None, row(DISTORTION, 放大=0.4)), ("放大", row(DISTORTION, 放大=0.3, 读心术=0.2))]),
+        (
+            CATEGORY,
+            [
+                (None, row(CATEGORY, 暴力与仇恨=0.4)),
+                ("暴力与仇恨", row(CATEGORY, 暴力与仇恨=0.9)),
+                ("自杀与自伤", row(CATEGORY, 自杀与自伤=0.5)),
+            ],
+        ),
+    ],
+)
+def test_the_gravest_of_windows(task: Any, rising: list[tuple[str | None, list[float]]]) -> None:
+    windows = [WindowAnswer("x", Answer((label,) if label else ()), p) for label, p in rising]
+    found = [gravity(one, task) for one in windows]
+    assert found == sorted(found) and len(set(found)) == len(found)
 
 
 @pytest.mark.parametrize(

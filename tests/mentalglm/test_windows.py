@@ -2,6 +2,7 @@
 
 import random
 import time
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -51,7 +52,7 @@ def test_windows_cover_everything_and_overlap(alphabet: str, limit: int) -> None
     found = places(text, windows)
     assert len(windows) > 1
     assert found[0][0] == 0 and found[-1][1] == len(text)
-    for (_, end), (start, _) in zip(found, found[1:], strict=False):
+    for (_, end), (start, _) in pairwise(found):
         assert start < end  # never a gap, and always something in common
     assert len(set(found)) == len(found)
 
@@ -82,7 +83,7 @@ def test_long_texts_of_every_make_keep_the_limits(alphabet: str, limit: int) -> 
 def test_neighbours_share_about_a_quarter() -> None:
     text = varied(ALPHABETS["Chinese"], 3000)
     found = places(text, split_windows(text, tiny_tokenizer(), 200))
-    shared = [(end - start) / (end - begin) for (begin, end), (start, _) in zip(found, found[1:], strict=False)]
+    shared = [(end - start) / (end - begin) for (begin, end), (start, _) in pairwise(found)]
     assert all(0.1 < share < 0.45 for share in shared)
 
 

@@ -96,7 +96,7 @@ def test_one_command_makes_a_model_that_knows_its_lessons(place: Path, tmp_path:
     assert "[。]" in done.stderr  # the sample, scored tokens in brackets
     assert "validation loss" in done.stderr
     loaded = load_model(str(tmp_path / "run" / "model"))
-    assert loaded.manifest["tasks"] == sorted(TASKS)
+    assert loaded.manifest.tasks == sorted(TASKS)
     assert loaded.model.config.vocab_size == len(loaded.tokenizer)
 
 
@@ -198,7 +198,7 @@ def test_an_adapter_is_learned_saved_and_found_from_anywhere(
     assert all(values.abs().max() > 0 for values in learned.values())
     monkeypatch.chdir(tmp_path)
     loaded = load_model(str(run / "model"))
-    assert loaded.manifest["tasks"] == sorted(TASKS)
+    assert loaded.manifest.tasks == sorted(TASKS)
     ids = torch.arange(7, 39)[None]
     with torch.no_grad():
         base = load_model(str(place / "base")).model(input_ids=ids).logits
@@ -284,3 +284,13 @@ def test_running_here_leaves_this_process_as_it_was(place: Path) -> None:
     before, handler = dict(os.environ), signal.getsignal(signal.SIGTERM)
     run_here(config_in(place, "harmless", max_steps=1))
     assert (dict(os.environ), signal.getsignal(signal.SIGTERM)) == (before, handler)
+
+
+def test_a_run_with_other_settings_does_not_resume_from_the_checkpoint(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_here(config_in(place, "changed", max_steps=1)) == 0
+    capsys.readouterr()
+    assert run_here(config_in(place, "changed", max_steps=1, learning_rate=0.5)) == 2
+    assert "was made with learning_rate=" in capsys.readouterr().err
+    assert run_here(config_in(place, "changed", max_steps=1, logging_steps=3)) == 0

@@ -61,7 +61,7 @@ def test_all_stop_tokens_are_saved(folder: Path) -> None:
 
 def test_mentalglm_json_says_what_was_taught(folder: Path) -> None:
     said = json.loads((folder / "mentalglm.json").read_text("utf-8"))
-    assert said == load_model(str(folder)).manifest
+    assert said == load_model(str(folder)).manifest.model_dump()
     assert said["tasks"] == sorted(TASKS)
     assert said["style"] == "grounded"
     assert said["prompt_hash"] == {name: prompt_hash(load_task(name), "grounded") for name in sorted(TASKS)}
