@@ -54,7 +54,7 @@ def _usable(row: LabelledRow, task_name: str) -> bool:
 
 
 def fit(scores: torch.Tensor, gold: torch.Tensor, task: Task) -> Calibration:
-    """The calibration of least log loss, and the thresholds of highest F1.
+    """The calibration of least log loss, and the thresholds of highest F1 (of micro-F1 in multi-label tasks).
 
     Args:
         scores: (N, labels), as the model gives them.
@@ -66,20 +66,23 @@ def fit(scores: torch.Tensor, gold: torch.Tensor, task: Task) -> Calibration:
         calibration = Calibration(
             labels={name: LabelCalibration(a=a, b=b) for name, (a, b) in zip(task.label_names, slopes, strict=True)}
         )
-        chosen = task.label_names
-    else:
-        calibration = Calibration(temperature=_fit_temperature(scores, gold))
-        chosen = [task.binary_label] if task.binary_label is not None else []
-    probabilities = label_probabilities(scores, task, calibration)
-    for name in chosen:
-        known = calibration.labels.setdefault(name, LabelCalibration())
-        column = task.label_names.index(name)
-        known.threshold = best_threshold(probabilities[:, column], gold[:, column])
+        # Once probabilities are calibrated, micro-F1 is highest with one threshold for all labels; a threshold of each
+        # label's own would be fitted on a dozen positives.
+        threshold = best_threshold(label_probabilities(scores, task, calibration).flatten(), gold.flatten())
+        for label in calibration.labels.values():
+            label.threshold = threshold
+        return calibration
+    calibration = Calibration(temperature=_fit_temperature(scores, gold))
+    if task.binary_label is not None:
+        column = task.label_names.index(task.binary_label)
+        threshold = best_threshold(label_probabilities(scores, task, calibration)[:, column], gold[:, column])
+        # Half-way to the most probable label: with few positives the best cut is partly luck.
+        calibration.labels[task.binary_label] = LabelCalibration(threshold=round((threshold + 0.5) / 2, 4))
     return calibration
 
 
 def best_threshold(probabilities: torch.Tensor, gold: torch.Tensor) -> float:
-    """The threshold of highest F1, drawn half-way to 0.5: on few rows the best cut is partly luck.
+    """The threshold of highest F1, in the middle of the gap that it cuts.
 
     Args:
         probabilities: (N,).
@@ -91,7 +94,7 @@ def best_threshold(probabilities: torch.Tensor, gold: torch.Tensor) -> float:
     best = int(f1.argmax())
     sorted_p = probabilities[order]
     below = float(sorted_p[best + 1]) if best + 1 < len(sorted_p) else 0.0
-    return round((float(sorted_p[best]) + below + 1.0) / 4, 4)
+    return round((float(sorted_p[best]) + below) / 2, 4)
 
 
 def _fit_temperature(scores: torch.Tensor, gold: torch.Tensor) -> float:
