@@ -10,7 +10,6 @@ Lang = Literal["zh", "en"]
 class Strings:
     """One language's words."""
 
-    html_lang: str
     switch: str
     privacy: str
     post: str
@@ -43,7 +42,6 @@ class Strings:
 
 STRINGS: dict[Lang, Strings] = {
     "zh": Strings(
-        html_lang="zh-CN",
         switch="语言",
         privacy="您输入的文字只在这台电脑上处理，不保存，也不写入日志。",
         post="帖子",
@@ -74,7 +72,6 @@ STRINGS: dict[Lang, Strings] = {
         windows="帖子较长，分 {count} 段读取。",
     ),
     "en": Strings(
-        html_lang="en",
         switch="Language",
         privacy="What you type is processed on this computer only; it is neither stored nor logged.",
         post="Post",

@@ -3,6 +3,7 @@
 from instructions.records import Record, Span
 from instructions.split import split_of
 from mentalglm.tasks import Task, load_task, task_names
+from mentalglm.text_checks import unquoted_words
 
 SPAN_LENGTH = range(2, 61)
 EXPLANATION_LENGTH = range(24, 131)
@@ -30,6 +31,10 @@ def problems(record: Record) -> list[str]:
         found.append(f"explanation_by {record.explanation_by!r} does not fit the explanation")
     if record.explanation is not None and len(record.explanation) not in EXPLANATION_LENGTH:
         found.append(f"explanation of {len(record.explanation)} characters (allowed: 24 to 130)")
+    if record.explanation is not None and record.text is not None:
+        strange = unquoted_words(record.explanation, record.text)
+        if strange:
+            found.append(f"the explanation quotes words that are not in the text ({len(strange)})")
     if record.source in HASHED_SOURCES and record.split != split_of(record.group):
         found.append(f"split {record.split!r} is not that of group {record.group!r}, {split_of(record.group)!r}")
     return found

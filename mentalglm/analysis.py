@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict
 
-from mentalglm.tasks import Crisis, Task
+from mentalglm.tasks import Crisis, Task, load_task
 
 GRAVITY: dict[Crisis, int] = {"none": 0, "wish": 1, "urgent": 2}
 
@@ -113,7 +113,8 @@ def level_conflicts(level: int, risk: str | None, safety: str | None) -> dict[st
         found.setdefault(task, []).append(text)
         found.setdefault("suicide_level", []).append(text)
 
-    if risk is not None and (level >= 6) != (risk == "高自杀风险"):
+    urgent = load_task("suicide_level").label(str(level)).crisis == "urgent"
+    if risk is not None and urgent != (risk == load_task("suicide_risk").binary_label):
         add("suicide_risk", risk)
     if safety is not None and level >= 5 and safety != "不安全":
         add("emotional_safety", safety)

@@ -58,8 +58,7 @@ def analyze(
         raise UserError("give either a post or --file, not both and not neither; see mentalglm analyze --help")
     if format not in ("text", "json", "csv"):
         raise UserError(f"--format {format!r} is not known; use text, json or csv")
-    if lang not in ("zh", "en"):
-        raise UserError(f"--lang {lang!r} is not known; use zh or en")
+    _check_language(lang)
     request = Request(text, file, column, _names(task), labels_only, format, out, lang)
     source = {"device": device, "dtype": dtype, "revision": revision}
     raise typer.Exit(run(request, model, source))
@@ -69,6 +68,7 @@ def analyze(
 @user_errors
 def tasks(lang: Annotated[str, typer.Option(help="zh or en.")] = "zh") -> None:
     """List the tasks: name, kind, what is asked, labels."""
+    _check_language(lang)
     from rich.console import Console
     from rich.table import Table
 
@@ -106,6 +106,11 @@ def demo(context: typer.Context) -> None:
 
 def _names(tasks: str) -> list[str]:
     return [name.strip() for name in tasks.split(",") if name.strip()]
+
+
+def _check_language(lang: str) -> None:
+    if lang not in ("zh", "en"):
+        raise UserError(f"--lang {lang!r} is not known; use zh or en")
 
 
 def _demo_main() -> Any:

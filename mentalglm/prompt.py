@@ -24,9 +24,13 @@ def build_messages(post: str, task: Task, style: str, answer: Answer | None = No
 
 
 def render_turns(turns: list[dict[str, str]]) -> str:
-    """A conversation as the text that conversation tasks are asked about, one turn a line."""
+    """A conversation as the text that conversation tasks are asked about, one turn a line.
+
+    Line breaks inside a turn become spaces: nobody can forge a turn by writing 助手： on a line of its own.
+    """
     names = {"user": "用户", "assistant": "助手", "system": "系统"}
-    return "\n".join(f"{names.get(turn['role'], turn['role'])}：{turn['content']}" for turn in turns)
+    lines = (f"{names.get(turn['role'], turn['role'])}：{' '.join(turn['content'].splitlines())}" for turn in turns)
+    return "\n".join(lines)
 
 
 def encode_prompt(tokenizer: Any, messages: Messages) -> list[int]:

@@ -71,3 +71,9 @@ def test_every_command_of_the_readme_runs(tmp_path: Path) -> None:
 def test_the_python_example_runs(tmp_path: Path) -> None:
     done = run([sys.executable, "-c", blocks("README.md", "python")[0]], tmp_path)
     assert done.returncode == 0, done.stderr[-2000:]
+
+
+def test_no_placeholder_is_left_in_a_document() -> None:
+    documents = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("mentalglm/weights/*/*.md")]
+    assert len(documents) >= 6
+    assert [path.name for path in documents if "@@" in path.read_text(encoding="utf-8")] == []

@@ -41,6 +41,12 @@ class Context:
         )[0]
         self.logits = self.model.get_output_embeddings()(hidden[:, -1]).float()
 
+    def keep(self, rows: list[int]) -> None:
+        """Forgets all rows but these, which take the places 0, 1, … in the order given."""
+        chosen = torch.tensor(rows, device=self.mask.device)
+        self.cache.batch_select_indices(chosen)
+        self.mask, self.logits = self.mask[chosen], self.logits[chosen]
+
     def score(self, continuations: list[list[int]]) -> torch.Tensor:
         """log P(continuation | context) of every continuation for every row, in one forward pass.
 

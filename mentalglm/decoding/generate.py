@@ -30,7 +30,7 @@ def generate(
     """Continues every row of ``context`` until its grammar's end, a stop token or the length limit.
 
     Args:
-        context: The batch; it is read further.
+        context: The batch; it is read further, and rows that have finished are dropped from it.
         grammars: One grammar a row.
         grammar_tokenizer: As :func:`make_grammar_tokenizer` makes it.
         decode: Token ids to text.
@@ -52,22 +52,27 @@ def generate(
             raise ValueError(f"grammar refused: {matcher.get_error()}")
     executor = llguidance.LLExecutor()
     written: list[list[int]] = [[] for _ in grammars]
-    active = set(range(len(grammars)))
-    bitmask = allocate_token_bitmask(len(grammars), context.logits.shape[1])
     stops = set(stop_ids)
+    places = list(range(len(grammars)))  # which row stands at each place of the batch
+    finished: set[int] = set()
     for _ in range(max_new_tokens):
-        fill_next_token_bitmask_par(executor, [(matchers[row], row) for row in sorted(active)], bitmask)
         logits = context.logits
+        bitmask = allocate_token_bitmask(len(places), logits.shape[1])
+        open_places = [(matchers[row], place) for place, row in enumerate(places) if row not in finished]
+        fill_next_token_bitmask_par(executor, open_places, bitmask)
         apply_token_bitmask_inplace(logits, bitmask.to(logits.device))
-        chosen = logits.argmax(dim=1).tolist()
-        for row in list(active):
-            token = chosen[row]
-            if token in stops or not matchers[row].consume_token(token):
-                active.discard(row)
+        chosen = dict(zip(places, logits.argmax(dim=1).tolist(), strict=True))
+        for row in [row for row in places if row not in finished]:
+            if chosen[row] in stops or not matchers[row].consume_token(chosen[row]):
+                finished.add(row)
             else:
-                written[row].append(token)
-        if not active:
+                written[row].append(chosen[row])
+        still = [place for place, row in enumerate(places) if row not in finished]
+        if not still:
             break
-        # A finished row goes on reading stop tokens: its place in the batch costs less than moving the others.
-        context.append([[chosen[row] if row in active else stop_ids[0]] for row in range(len(grammars))])
+        # Until half of them are done, finished rows go on reading stop tokens: that costs less than moving the others.
+        if 2 * len(still) <= len(places):
+            context.keep(still)
+            places = [places[place] for place in still]
+        context.append([[chosen[row] if row not in finished else stop_ids[0]] for row in places])
     return [decode(ids) for ids in written]

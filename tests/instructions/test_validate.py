@@ -60,6 +60,10 @@ def test_a_good_record_has_no_problem(tmp_path: Path) -> None:
             "holds 「",
         ),
         ({"explanation": "太短。"}, "explanation of 3 characters"),
+        (
+            {"explanation": "由「从来没有人」一句断定以后都不会好，把尚未发生的事说成了定局。"},
+            "quotes words that are not in the text (1)",
+        ),
         ({"explanation": None}, "does not fit the explanation"),
         ({"split": {"train": "test"}.get(split_of("x-1"), "train")}, "is not that of group"),
         ({"task": "mood"}, "unknown task 'mood'"),

@@ -31,7 +31,9 @@ def logits(model: Any) -> torch.Tensor:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return saved(tmp_path_factory.mktemp("run"))
+    run = tmp_path_factory.mktemp("run")
+    (run / "corpus.json").write_text(json.dumps({"style": "grounded", "tasks": list(TASKS)}), "utf-8")
+    return saved(run)
 
 
 def test_the_saved_model_gives_the_same_logits(folder: Path) -> None:
@@ -62,20 +64,21 @@ def test_all_stop_tokens_are_saved(folder: Path) -> None:
 def test_mentalglm_json_says_what_was_taught(folder: Path) -> None:
     said = json.loads((folder / "mentalglm.json").read_text("utf-8"))
     assert said == load_model(str(folder)).manifest.model_dump()
-    assert said["tasks"] == sorted(TASKS)
+    assert said["tasks"] == list(TASKS)
     assert said["style"] == "grounded"
-    assert said["prompt_hash"] == {name: prompt_hash(load_task(name), "grounded") for name in sorted(TASKS)}
+    assert said["prompt_hash"] == {name: prompt_hash(load_task(name), "grounded") for name in TASKS}
     assert said["config"]["learning_rate"] == 1e-3
     assert {"torch", "transformers", "deepspeed"} <= set(said["versions"])
     assert said["corpus_sha256"] is None
 
 
-def test_pre_training_rows_are_no_tasks(tmp_path: Path) -> None:
+def test_a_folder_without_corpus_json_is_known_by_its_rows(tmp_path: Path) -> None:
     config = TrainConfig(output_dir=tmp_path, model="base", data=tmp_path)
     path = save_model(deepcopy(tiny_model()), tiny_tokenizer(), config, [{"task": "dialogue"}, {"task": "depression"}])
     said = json.loads((path / "mentalglm.json").read_text("utf-8"))
     assert said["tasks"] == ["depression"]
-    assert said["prompt_hash"] == {}
+    assert said["style"] is None
+    assert said["prompt_hash"] == {"depression": prompt_hash(load_task("depression"), "imhi")}
 
 
 def test_a_second_save_replaces_the_first_and_leaves_nothing_behind(tmp_path: Path) -> None:
