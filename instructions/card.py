@@ -27,6 +27,8 @@ def card(name: str, rows: Rows, digest: str, seed: int) -> str:
         parts += ["## Labels", _table(("task", "label", "split", "rows"), labels)]
     left_out: Counter[tuple[str, ...]] = Counter((source, why) for _, source, why in rows.quarantined)
     parts += ["## Quarantined", _table(("source", "reason", "rows"), left_out)]
+    if rows.credits:
+        parts += ["## Credits", "\n".join(f"- {credit}" for credit in rows.credits)]
     if rows.missing:
         parts += ["## Missing", "\n".join(f"- {file}" for file in rows.missing)]
     return "\n\n".join(parts) + "\n"

@@ -38,11 +38,13 @@ class Rows:
         kept: The instructions.
         quarantined: (id, source, reason) of every row left out for a fault; never its text.
         missing: The files that were asked for and are not there.
+        credits: Whom each source of text is owed to, and whether its text may be handed on.
     """
 
     kept: list[Instruction] = field(default_factory=list)
     quarantined: list[tuple[str, str, str]] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
+    credits: list[str] = field(default_factory=list)
 
 
 def add_records(rows: Rows, part: RecordsPart, base: Path, seed: int) -> None:
@@ -73,6 +75,8 @@ def add_dialogue(rows: Rows, part: DialoguePart, data: Path, seed: int) -> None:
     """Adds the dialogues of every source that is there."""
     for wanted in part.sources:
         source = load_source(wanted.name)
+        handed_on = "" if source.redistributable else " Its text may not be handed on."
+        rows.credits.append(f"{source.title} ({source.licence}): {source.citation}.{handed_on}")
         needed = source.files + ([source.heldout] if source.heldout else [])
         absent = [file for file in needed if not (data / file).is_file()]
         if absent:
