@@ -238,7 +238,7 @@ def test_the_log_says_how_the_run_went(uninterrupted: Path) -> None:
     ("settings", "expected"),
     [
         ({"data": "absent"}, "absent holds no train.parquet"),
-        ({"model": "./absent"}, "model './absent' not found"),
+        ({"model": "./absent"}, "model folder './absent' not found"),
         ({"per_device_train_batch_size": 99}, "24 examples fill less than one step of 99 packs"),
         ({"max_seq_length": 16}, "no row fits into max_seq_length=16"),
         ({"resume": "absent"}, "resume: absent is no checkpoint"),
