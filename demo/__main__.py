@@ -2,10 +2,9 @@
 
 import argparse
 import importlib.util
-import sys
 from collections.abc import Sequence
 
-from mentalglm.errors import UserError
+from mentalglm.errors import UserError, exit_on_user_error
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -19,15 +18,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--port", type=int, help="the port on 127.0.0.1; the first free one from 7860 without it")
     parser.add_argument("--lang", choices=("zh", "en"), default="zh", help="the language the page opens in")
     chosen = parser.parse_args(argv)
-    try:
+    with exit_on_user_error():
         if importlib.util.find_spec("gradio") is None:
             raise UserError('the demo needs gradio, which is not installed; run pip install "mentalglm[demo]"')
         from .app import serve
 
         serve(chosen.model, chosen.port, chosen.lang)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
 
 
 if __name__ == "__main__":

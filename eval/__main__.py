@@ -12,7 +12,7 @@ from eval.folder import default_folder
 from eval.report import write_report
 from eval.run import Options, run_task
 from eval.score import score_folder, summary_lines
-from mentalglm.errors import UserError
+from mentalglm.errors import exit_on_user_error
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 _notices = Console(stderr=True, highlight=False, markup=False)
@@ -73,10 +73,8 @@ def report(
 def main() -> None:
     """Runs the commands; a user's mistake becomes one line and exit code 2."""
     try:
-        app()
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+        with exit_on_user_error():
+            app()
     except KeyboardInterrupt:
         print("stopped; the same command with the same --out goes on from here", file=sys.stderr)
         sys.exit(130)

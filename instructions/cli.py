@@ -1,12 +1,11 @@
 """The commands of ``python -m instructions``."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from mentalglm.errors import UserError
+from mentalglm.errors import exit_on_user_error
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 
@@ -53,8 +52,5 @@ def figures(
 
 def main() -> None:
     """Runs the commands; a user's mistake becomes one line and exit code 2."""
-    try:
+    with exit_on_user_error():
         app()
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)

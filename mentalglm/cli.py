@@ -3,38 +3,19 @@
 import importlib
 import io
 import sys
-from collections.abc import Callable
-from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any, ParamSpec, TypeVar
+from typing import Annotated, Any
 
 import typer
 
 from mentalglm import __doc__ as about
-from mentalglm.errors import UserError
-
-P = ParamSpec("P")
-R = TypeVar("R")
+from mentalglm.errors import UserError, exit_on_user_error
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=about)
 
 
-def user_errors(command: Callable[P, R]) -> Callable[P, R]:
-    """Turns a user's mistake into one line on stderr and exit code 2."""
-
-    @wraps(command)
-    def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
-        try:
-            return command(*args, **kwargs)
-        except UserError as error:
-            typer.echo(f"error: {error}", err=True)
-            raise typer.Exit(2) from None
-
-    return wrapped
-
-
 @app.command()
-@user_errors
+@exit_on_user_error()
 def analyze(
     text: Annotated[str | None, typer.Argument(help="One post.")] = None,
     file: Annotated[
@@ -65,7 +46,7 @@ def analyze(
 
 
 @app.command()
-@user_errors
+@exit_on_user_error()
 def tasks(lang: Annotated[str, typer.Option(help="zh or en.")] = "zh") -> None:
     """List the tasks: name, kind, what is asked, labels."""
     _check_language(lang)
@@ -84,7 +65,7 @@ def tasks(lang: Annotated[str, typer.Option(help="zh or en.")] = "zh") -> None:
 
 
 @app.command()
-@user_errors
+@exit_on_user_error()
 def calibrate(
     data: Annotated[Path, typer.Option(help="Labelled rows, or a folder with TASK.jsonl; split validation is used.")],
     task: Annotated[str, typer.Option(help="Task names, separated by commas, or all.")] = "all",
@@ -98,7 +79,7 @@ def calibrate(
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
-@user_errors
+@exit_on_user_error()
 def demo(context: typer.Context) -> None:
     """Open the demo in a browser (needs mentalglm's extra "demo")."""
     _demo_main()(context.args)
