@@ -26,6 +26,8 @@ NASTY = (
     '<script>window.hacked=1</script><img src="x" onerror="window.hacked=1">${window.hacked=1}{{value}} **今天开心**'
 )
 WAIT = 120_000
+pytestmark = pytest.mark.slow
+
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
 
