@@ -44,7 +44,8 @@ def run(
     ] = False,
 ) -> None:
     """Ask a model about every row and keep each answer at once. Exits 1 if some row could not be read."""
-    rows = load_data(data, task, split=split, limit=limit, text_column=text_column, label_column=label_column)
+    columns = {"text_column": text_column, "label_column": label_column}
+    rows = load_data(data, task, split=split, limit=limit, model=model, **columns)
     for notice in rows.notices:
         _notices.print(notice, soft_wrap=True)
     folder = out or default_folder()

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mentalglm.errors import UserError
+from mentalglm.models import add_tasks_of
 from mentalglm.readers import BadRow, LabelledRow, read_labelled
-from mentalglm.tasks import Task, load_task
+from mentalglm.tasks import Task, add_task_of, load_task
 
 LIMIT_SEED = 0
 
@@ -50,8 +51,11 @@ def load_data(
     limit: int | None = None,
     text_column: str | None = None,
     label_column: str | None = None,
+    model: str | None = None,
 ) -> Data:
     """Reads, checks and selects the rows of ``path`` for a task.
+
+    A task that does not come with the package is read from ``tasks/TASK.yaml`` beside the data or the model.
 
     Args:
         path: The file, or a folder that holds ``TASK.jsonl``.
@@ -60,11 +64,14 @@ def load_data(
         limit: At most so many rows, drawn with a fixed seed: a file's head is rarely a fair sample.
         text_column: See :func:`mentalglm.readers.read_labelled`.
         label_column: See :func:`mentalglm.readers.read_labelled`.
+        model: The model that will be asked.
 
     Raises:
         UserError: Unknown task, unreadable file, a gold label that the task does not know, an id that stands twice,
             or nothing left to evaluate.
     """
+    add_tasks_of(None if model is None else Path(model))
+    add_task_of(path if path.is_dir() else path.parent, task_name)
     task = load_task(task_name)
     path = path / f"{task_name}.jsonl" if path.is_dir() else path
     rows: list[LabelledRow] = []

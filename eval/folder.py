@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mentalglm.errors import UserError
+from mentalglm.tasks import add_task_of
 
 MANIFEST, SAMPLES, SCORES = "manifest.json", "samples.jsonl", "scores.json"
 # What must be equal for answers to belong to one run; versions and hardware may change on the way.
@@ -46,14 +47,16 @@ def open_run(folder: Path, manifest: dict[str, Any]) -> set[str]:
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """The manifest of a run.
+    """The manifest of a run, whose task becomes known if it does not ship: no model and no data are needed to score.
 
     Raises:
         UserError: The folder is not a run's.
     """
     if not (folder / MANIFEST).is_file():
         raise UserError(f"{folder} is not a run's folder: it has no {MANIFEST}; check the path")
-    return read_json(folder / MANIFEST)
+    manifest = read_json(folder / MANIFEST)
+    add_task_of(folder, str(manifest.get("task")))
+    return manifest
 
 
 def read_samples(folder: Path) -> list[dict[str, Any]]:

@@ -18,7 +18,7 @@ from eval.data import LIMIT_SEED, Data
 from eval.folder import SAMPLES, open_run
 from mentalglm.analysis import Analysis
 from mentalglm.readers import LabelledRow, Span
-from mentalglm.tasks import prompt_hash
+from mentalglm.tasks import keep_task, prompt_hash
 
 OPEN_LICENSE = "CC-BY-4.0"
 
@@ -65,6 +65,7 @@ def run_task(data: Data, folder: Path, options: Options, console: Console) -> No
         options = replace(options, labels_only=True)  # a baseline has no words to offer
     model = _load(options.model, data, options.batch_size)
     done = open_run(folder, _manifest(model, data, options))
+    keep_task(folder, data.task.name)
     todo = [row for row in data.samples if row.id not in done]
     if done:
         console.print(

@@ -34,7 +34,7 @@ def draw(records: Path, out: Path) -> list[Path]:
     import matplotlib
 
     matplotlib.use("Agg")
-    _use_chinese_font()
+    use_chinese_font()
     files = sorted(records.glob("*.jsonl"))
     if not files:
         raise UserError(f"{records}: holds no .jsonl file; name a folder of record files")
@@ -73,7 +73,7 @@ def _draw_task(records: list[Record], path: Path) -> Path:
         share = f"{total / len(records):.0%}" if total >= len(records) / 200 or not total else "<1%"
         axes.text(total + max(left) * 0.01, place, f"{total}  ({share})", va="center", fontsize=9)
     axes.set_yticks(range(len(names)), [name.replace("##", " · ") for name in names])
-    _plain(axes, max(left))
+    plain_bars(axes, max(left))
     several = "；一帖可有多个标签 / a post may have several labels" if task.many else ""
     axes.set_title(f"{task.title.zh} / {task.title.en}", loc="left", fontsize=12, fontweight="bold", pad=22)
     subtitle = f"{len(records)} 帖 / posts{several}"
@@ -85,7 +85,8 @@ def _draw_task(records: list[Record], path: Path) -> Path:
     return path
 
 
-def _plain(axes: Any, longest: int) -> None:
+def plain_bars(axes: Any, longest: int) -> None:
+    """Strips a chart of horizontal bars to what is read: no frame, no ticks, room for the figures behind the bars."""
     axes.set_xlim(0, longest * 1.16)
     axes.set_xticks([])
     axes.tick_params(axis="y", length=0, labelsize=9.5)
@@ -95,7 +96,8 @@ def _plain(axes: Any, longest: int) -> None:
     axes.spines["left"].set_color("#bbb")
 
 
-def _use_chinese_font() -> None:
+def use_chinese_font() -> None:
+    """Makes matplotlib write Chinese; says so on stderr where no font can."""
     from matplotlib import font_manager, rcParams
 
     known = {font.name for font in font_manager.fontManager.ttflist}

@@ -13,6 +13,7 @@ from mentalglm.analysis import Analysis, ErrorInfo, RowError, gravest
 from mentalglm.analyzer import Analyzer, check_text
 from mentalglm.errors import UserError
 from mentalglm.hotlines import crisis_notice, disclaimer, load_hotlines
+from mentalglm.models import add_tasks_of
 from mentalglm.readers import BadRow, Row, read_rows
 from mentalglm.tasks import Crisis, load_task
 from mentalglm.writers import WRITERS
@@ -55,6 +56,7 @@ def run(request: Request, model: str | None, source: dict[str, Any]) -> int:
         check_text(request.text)
     load_hotlines()  # a site's own file is checked before the work, not at its end
     # Tasks are checked and the file is opened before the model is loaded: a slip should not cost a wait.
+    add_tasks_of(None if model is None else Path(model))
     for name in request.tasks:
         if name != "all":
             load_task(name)

@@ -7,7 +7,7 @@ from typing import Any, Literal, overload
 from mentalglm.analysis import Analysis, crisis_of, gravest, level_conflicts
 from mentalglm.calibration import Calibration, load_calibrations
 from mentalglm.errors import UserError
-from mentalglm.models import LoadedModel, load_model, weights_hash
+from mentalglm.models import LoadedModel, add_tasks_of, load_model, weights_hash
 from mentalglm.tasks import load_task, prompt_hash, task_names
 
 # suicide_risk always asks for the level too, so that a plain death wish under 低自杀风险 is never silent.
@@ -25,11 +25,14 @@ class Analyzer:
     def __init__(self, loaded: LoadedModel, style: str | None = None, batch_size: int = 32) -> None:
         from mentalglm.decoding.decoder import Decoder
 
+        add_tasks_of(loaded.folder)
         self.model_name = loaded.name
         self.tasks: list[str] = [name for name in loaded.manifest.tasks if name in task_names()]
         self.batch_size = batch_size
         self._loaded = loaded
         self._style = style or loaded.manifest.style
+        # A model taught several languages was asked in each task's default style where the task lacks the model's.
+        self._may_differ = style is None and any(self._style in load_task(name).styles for name in task_names())
         self._calibrations = load_calibrations(loaded.folder)
         self._decoder = Decoder(loaded)
         self._warn_of_changed_prompts()
@@ -64,13 +67,12 @@ class Analyzer:
         """The style in which this model is asked about ``task``.
 
         Raises:
-            UserError: The task is unknown, or does not come in the model's style.
+            UserError: The task is unknown, or does not come in the style asked for.
         """
-        styles = load_task(task).styles
-        style = self._style or next(iter(styles))
-        if style not in styles:
-            raise UserError(f"task {task!r} has no style {style!r}; it has {', '.join(styles)}", "unknown_style")
-        return style
+        styles, wanted = load_task(task).styles, self._style
+        if wanted is not None and wanted not in styles and not self._may_differ:
+            raise UserError(f"task {task!r} has no style {wanted!r}; it has {', '.join(styles)}", "unknown_style")
+        return load_task(task).style_in(wanted)
 
     def check_tasks(self, names: Sequence[str]) -> list[str]:
         """``names``, with ``all`` replaced by the tasks the model was taught.
@@ -170,13 +172,18 @@ class Analyzer:
             what = f"model {self.model_name!r} was trained on tasks that this version does not know"
             warnings.warn(f"{what}: {', '.join(unknown)}; they are left out", stacklevel=3)
         changed = [
-            name
-            for name, value in manifest.prompt_hash.items()
-            if name in known and (value is None or value != _current_hash(name, self._style))
+            name for name, value in manifest.prompt_hash.items() if name in known and value != self._current_hash(name)
         ]
         if changed:
             what = f"model {self.model_name!r} was trained on other wordings of {', '.join(changed)}"
             warnings.warn(f"{what}; expect worse answers", stacklevel=3)
+
+    def _current_hash(self, name: str) -> str:
+        """The hash of the words in which ``name`` would be asked today; empty if it has lost the style."""
+        try:
+            return prompt_hash(load_task(name), self.style(name))
+        except UserError:
+            return ""
 
 
 def check_text(text: str) -> None:
@@ -192,13 +199,6 @@ def check_text(text: str) -> None:
         raise UserError("the text is empty; give a post of at least one character", "empty_text")
     if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
         raise UserError("the text holds half a surrogate pair; re-save it as valid Unicode", "invalid_text")
-
-
-def _current_hash(name: str, style: str | None) -> str | None:
-    """The hash of the words in which ``name`` would be asked today, or None if it has lost the style."""
-    task = load_task(name)
-    style = style or next(iter(task.styles))
-    return prompt_hash(task, style) if style in task.styles else None
 
 
 def _relate(answers: dict[str, Analysis], level: Analysis | None) -> None:

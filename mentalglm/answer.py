@@ -15,10 +15,20 @@ from mentalglm.tasks import Style, Task
 
 OPEN, CLOSE = "「", "」"
 QUOTE = re.compile("「([^「」\n]+)」")
-NO_EVIDENCE = "无"
-_BETWEEN_ITEMS, _END = "；", "。"
 # Published checkpoints separate labels in several ways; all are read.
 _SEPARATORS = ("、", ", ", "，", ",")
+
+
+@dataclass(frozen=True)
+class Marks:
+    """What stands between, behind and instead of quoted evidence in a language."""
+
+    between: str
+    end: str
+    nothing: str
+
+
+MARKS = {"zh": Marks("；", "。", "无"), "en": Marks("; ", ".", "none")}
 
 
 @dataclass(frozen=True)
@@ -111,10 +121,11 @@ def _gap(task: Task) -> str:
 
 def _render_evidence(answer: Answer, task: Task, style: str) -> str:
     template: Style = task.styles[style]
+    marks = MARKS[task.language]
     if template.evidence is None or answer.evidence is None:
         raise ValueError(f"style {style!r} has no evidence")
     if not answer.evidence:
-        return template.evidence + NO_EVIDENCE + _END
+        return template.evidence + marks.nothing + marks.end
     written, last = template.evidence, None
     for number, quote in enumerate(answer.evidence):
         if not QUOTE.fullmatch(OPEN + quote.text + CLOSE):
@@ -122,10 +133,10 @@ def _render_evidence(answer: Answer, task: Task, style: str) -> str:
         if (quote.label is not None) != task.many or (task.many and quote.label not in answer.labels):
             raise ValueError(f"evidence for {quote.label!r} does not fit the labels {answer.labels!r}")
         if quote.label is not None and (number == 0 or quote.label != last):
-            written += (_BETWEEN_ITEMS if number else "") + task.surface(style, quote.label)
+            written += (marks.between if number else "") + task.surface(style, quote.label)
         written += OPEN + quote.text + CLOSE
         last = quote.label
-    return written + _END
+    return written + marks.end
 
 
 def _read_head(text: str, task: Task, style: str) -> tuple[tuple[str, ...], int] | None:
@@ -172,7 +183,7 @@ def _read_evidence(
 ) -> tuple[tuple[Quote, ...], int]:
     """The quotes behind ``依据：`` and the offset where reading stopped; what breaks the form ends the reading."""
     quotes: list[Quote] = []
-    surfaces = _surfaces(task, style)
+    surfaces, marks = _surfaces(task, style), MARKS[task.language]
     label: str | None = None
     while True:
         if task.many:
@@ -185,12 +196,12 @@ def _read_evidence(
         if not task.many or label in labels:
             quotes.append(Quote(match.group(1), label))
         position = match.end()
-        if text.startswith(_BETWEEN_ITEMS, position):
-            position += len(_BETWEEN_ITEMS)
-    if not quotes and text.startswith(NO_EVIDENCE, position):
-        position += len(NO_EVIDENCE)
-    if text.startswith(_END, position):
-        position += len(_END)
+        if text.startswith(marks.between, position):
+            position += len(marks.between)
+    if not quotes and text.startswith(marks.nothing, position):
+        position += len(marks.nothing)
+    if text.startswith(marks.end, position):
+        position += len(marks.end)
     return tuple(quotes), position
 
 

@@ -35,6 +35,30 @@ def file_lines(path: Path) -> Iterator[str]:
         raise UserError(f"{path} cannot be read ({error.strerror}); check the file and its permissions") from None
 
 
+def mixed_lines(path: Path, encoding: str) -> Iterator[str]:
+    r"""The lines of a text file that is UTF-8, except for some bytes that are in the one-byte ``encoding``.
+
+    Old English files are often put together from several: UTF-8 in most places, cp1252 or MacRoman in others, and no
+    byte says which. A byte that ``encoding`` has no character for either is marked with :data:`DAMAGE`.
+
+    Raises:
+        UserError: The file cannot be opened or read.
+    """
+
+    def other(error: UnicodeError) -> tuple[str, int]:
+        if not isinstance(error, UnicodeDecodeError):
+            raise error
+        return error.object[error.start : error.end].decode(encoding, _MARKING), error.end
+
+    handler = f"mentalglm.{encoding}"
+    codecs.register_error(handler, other)
+    try:
+        with path.open(encoding="utf-8-sig", errors=handler, newline="") as file:
+            yield from file
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror}); check the file and its permissions") from None
+
+
 def decoded_lines(file: BinaryIO, name: str) -> Iterator[str]:
     r"""The lines of a stream with their endings; a line ends at ``\n``, ``\r\n`` or ``\r`` and nowhere else.
 

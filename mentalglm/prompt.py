@@ -15,9 +15,15 @@ Messages = list[dict[str, str]]
 _SLOT = "⟦slot {}⟧"
 
 
-def build_messages(post: str, task: Task, style: str, answer: Answer | None = None) -> Messages:
-    """The chat messages that ask ``task`` about ``post``, and with ``answer`` also the reply to be learned."""
-    messages = [{"role": "user", "content": task.styles[style].prompt.replace("{post}", post)}]
+def build_messages(post: str, task: Task, style: str, answer: Answer | None = None, phrasing: int = 0) -> Messages:
+    """The chat messages that ask ``task`` about ``post``, and with ``answer`` also the reply to be learned.
+
+    ``phrasing`` chooses the wording: 0 is the canonical one, which alone is used to ask a model; the style's variants,
+    from 1, are for training.
+    """
+    template = task.styles[style]
+    question = template.prompt if phrasing == 0 else template.variants[phrasing - 1]
+    messages = [{"role": "user", "content": question.replace("{post}", post)}]
     if answer is not None:
         messages.append({"role": "assistant", "content": render_answer(answer, task, style)})
     return messages

@@ -3,29 +3,22 @@
 A file is never held in memory, a row that cannot be read never stops the file, and no message holds a row's text.
 """
 
-import csv
 import json
 import re
 import sys
-import zlib
-from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
-from zipfile import BadZipFile
 
 from mentalglm.encodings import DAMAGE, decoded_lines, file_lines
 from mentalglm.errors import UserError
+from mentalglm.tables import BadRow as BadRow
+from mentalglm.tables import read_table, undecodable
 
 ENDINGS = (".txt", ".csv", ".tsv", ".xlsx", ".jsonl")
-_LONGEST_RECORD = 2_000  # lines; bounds what an open quote can take, in memory and in time
 _LABEL_SEPARATOR = re.compile(r"[、;；|]")
-# What zip, XML and openpyxl's own parser raise on a damaged or locked file (XML errors are SyntaxErrors).
-_BROKEN_WORKBOOK = (
-    BadZipFile, zlib.error, EOFError, RuntimeError, SyntaxError, ValueError, TypeError, LookupError, AttributeError
-)  # fmt: skip
 _T = TypeVar("_T")
 
 
@@ -40,15 +33,6 @@ class Row:
 
     row: int
     text: str
-
-
-@dataclass(frozen=True)
-class BadRow:
-    """A row that could not be read; the message never holds the row's text."""
-
-    row: int
-    code: str
-    message: str
 
 
 @dataclass(frozen=True)
@@ -146,11 +130,11 @@ def _rows(path: str | Path, column: str | None) -> Iterator[Row | BadRow]:
             raise UserError(f"{_name(path)}: a text file has no columns; drop the column {column!r}, or give a table")
         yield from _text_rows(lines)
     elif ending == ".jsonl":
-        for row, item in _objects(lines):
+        for row, item in read_objects(lines):
             yield item if isinstance(item, BadRow) else _post_of(row, item, column or "text")
     else:
         column = column or "text"
-        for row, cells in _table(Path(path), ending, [column]):
+        for row, cells in read_table(Path(path), [column]):
             yield cells if isinstance(cells, BadRow) else Row(row, cells[column])
 
 
@@ -159,10 +143,10 @@ def _labelled(path: str | Path, text_column: str, label_column: str) -> Iterator
     if ending == ".txt":
         raise UserError(f"{path}: plain text carries no labels; give a .jsonl, .csv, .tsv or .xlsx file")
     if ending == ".jsonl":
-        for row, item in _objects(file_lines(path)):
+        for row, item in read_objects(file_lines(path)):
             yield item if isinstance(item, BadRow) else _labelled_record(row, item, text_column, label_column)
         return
-    for row, cells in _table(path, ending, [text_column, label_column]):
+    for row, cells in read_table(path, [text_column, label_column]):
         if isinstance(cells, BadRow):
             yield cells
             continue
@@ -186,14 +170,10 @@ def _checked(path: str | Path) -> tuple[Path, str]:
 # Lines and sheets to rows.
 
 
-def _undecodable(line: int) -> str:
-    return f"line {line} holds bytes that are no text in the file's encoding"
-
-
 def _text_rows(lines: Iterable[str]) -> Iterator[Row | BadRow]:
     for row, line in enumerate(lines):
         if DAMAGE in line:
-            yield BadRow(row, "bad_row", _undecodable(row + 1))
+            yield BadRow(row, "bad_row", undecodable(row + 1))
         else:
             yield Row(row, line.rstrip("\r\n"))
 
@@ -209,11 +189,15 @@ def _standard_input() -> tuple[Iterator[str], str]:
     return chain(head, lines), ".jsonl" if head and head[-1].lstrip().startswith("{") else ".txt"
 
 
-def _objects(lines: Iterable[str]) -> Iterator[tuple[int, dict[str, Any] | BadRow]]:
-    """JSON objects, one per line; blank lines are not rows."""
+def read_objects(lines: Iterable[str]) -> Iterator[tuple[int, dict[str, Any] | BadRow]]:
+    """Reads JSON objects, one per line; blank lines are not rows.
+
+    Yields:
+        The row's number, from 0, with the object or with what is wrong with the line.
+    """
     for row, (number, line) in enumerate(numbered for numbered in enumerate(lines, 1) if numbered[1].strip()):
         if DAMAGE in line:
-            yield row, BadRow(row, "bad_row", _undecodable(number))
+            yield row, BadRow(row, "bad_row", undecodable(number))
             continue
         try:
             item = json.loads(line)
@@ -251,104 +235,6 @@ def _encodable(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def _table(path: Path, ending: str, needed: list[str]) -> Iterator[tuple[int, dict[str, str] | BadRow]]:
-    """The rows of a table as column -> cell, the needed columns checked."""
-    records = _sheet(path) if ending == ".xlsx" else _separated(path, "\t" if ending == ".tsv" else ",")
-    header = next(records, None)
-    if header is None:
-        return
-    if isinstance(header, str):
-        raise UserError(f"{path}: the header cannot be read: {header}")
-    header = [name.strip() for name in header]
-    for name in needed:
-        if header.count(name) != 1:
-            wrong = "no column" if name not in header else "more than one column"
-            raise UserError(f"{path}: {wrong} {name!r}; columns found: {', '.join(filter(None, header)) or 'none'}")
-    for row, cells in enumerate(records):
-        if isinstance(cells, str):
-            yield row, BadRow(row, "bad_row", cells)
-        elif any(cells[len(header) :]):
-            yield row, BadRow(row, "bad_row", f"{len(cells)} fields under {len(header)} columns; quote the text")
-        elif any(header.index(name) >= len(cells) for name in needed):
-            yield row, BadRow(row, "bad_row", f"{len(cells)} fields under {len(header)} columns")
-        else:
-            yield row, dict(zip(header, cells, strict=False))
-
-
-def _separated(path: Path, delimiter: str) -> Iterator[list[str] | str]:
-    """CSV records, blank lines left out; a string says why a record is broken.
-
-    A quote that nothing closes would take all later lines into its record. Such a record is ended after its first line,
-    and the lines that it took are read again as records of their own.
-    """
-    csv.field_size_limit(2**31 - 1)
-    file, again = file_lines(path), deque[str]()
-    taken: list[str] = []
-
-    def lines() -> Iterator[str]:
-        while len(taken) < _LONGEST_RECORD and (line := again.popleft() if again else next(file, None)) is not None:
-            taken.append(line)
-            yield line
-
-    number = 1
-    while True:
-        taken.clear()
-        try:
-            cells = next(csv.reader(lines(), delimiter=delimiter, strict=True), None)
-        except csv.Error:
-            again.extendleft(reversed(taken[1:]))
-            del taken[1:]
-            cells = []
-            problem = f"line {number}: a quote is opened and not closed, or not doubled; the next line is read anew"
-        else:
-            problem = ""
-        if cells is None:
-            return
-        damaged = next((place for place, line in enumerate(taken, number) if DAMAGE in line), None)
-        if damaged is not None:
-            yield _undecodable(damaged)
-        elif problem or cells:
-            yield problem or cells
-        number += len(taken)
-
-
-def _sheet(path: Path) -> Iterator[list[str] | str]:
-    """The records of a workbook's first sheet; empty rows at its end are left out, empty ones before it are rows."""
-    from openpyxl import load_workbook
-
-    try:
-        book = load_workbook(path, read_only=True, data_only=True)
-        sheet = book.worksheets[0]
-        sheet.reset_dimensions()  # some programs write a wrong size
-        width = blank = 0
-        for cells in sheet.iter_rows():
-            values = [_cell(cell) for cell in cells]
-            width = width or len(values)
-            values += [""] * (width - len(values))  # empty cells at a row's end are not stored
-            if all(value == "" for value in values):
-                blank += 1
-                continue
-            yield from ([""] * width for _ in range(blank))
-            blank = 0
-            whole = [value for value in values if value is not None]
-            yield whole if len(whole) == len(values) else "a cell holds an error, not text"
-        book.close()
-    except OSError as error:
-        raise UserError(f"{path} cannot be read ({error.strerror}); check the file and its permissions") from None
-    except _BROKEN_WORKBOOK:
-        raise UserError(f"{path} is no Excel workbook, or is damaged or locked by a password", code="binary") from None
-
-
-def _cell(cell: Any) -> str | None:
-    """A cell as text: ``666`` typed into a sheet is a number there and a post here. None for an error value."""
-    value = cell.value
-    if value is None:
-        return ""
-    if cell.data_type == "e":
-        return None
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 # Records with gold labels.

@@ -10,6 +10,7 @@ import numpy as np
 
 from mentalglm.errors import UserError
 from mentalglm.prompt import encode_example
+from mentalglm.tasks import TASKS, add_tasks
 
 
 @dataclass(frozen=True)
@@ -28,16 +29,17 @@ class Example:
 
 
 def read_instructions(folder: Path, split: str) -> list[dict[str, Any]]:
-    """The rows of one split of an instruction folder; an absent split has none.
+    """The rows of one split of an instruction folder; an absent split has none. Its own tasks become known.
 
     Raises:
-        UserError: The folder is not an instruction folder.
+        UserError: The folder is not an instruction folder, or a task in it is broken or named as another one.
     """
     import pyarrow.parquet
 
     if not (folder / "train.parquet").is_file():
         advice = "build it first: python -m instructions build"
         raise UserError(f"{folder} holds no train.parquet; {advice}", "missing_file")
+    add_tasks(folder / TASKS)
     path = folder / f"{split}.parquet"
     return list(pyarrow.parquet.read_table(path).to_pylist()) if path.is_file() else []
 

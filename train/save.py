@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mentalglm.errors import UserError
-from mentalglm.tasks import load_task, prompt_hash, task_names
+from mentalglm.tasks import keep_task, load_task, prompt_hash, task_names
 from train.config import TrainConfig
 
 _SETTINGS = "settings.json"
@@ -69,6 +69,8 @@ def _decisive(config: TrainConfig, world: int) -> dict[str, Any]:
 def save_model(model: Any, tokenizer: Any, config: TrainConfig, rows: list[dict[str, Any]]) -> Path:
     """Writes the finished model, or adapter, in the Hugging Face layout with ``mentalglm.json`` beside it.
 
+    Tasks that do not come with the package go along, in ``tasks/``: the folder is all that is needed to use the model.
+
     Returns:
         The folder.
     """
@@ -80,8 +82,11 @@ def save_model(model: Any, tokenizer: Any, config: TrainConfig, rows: list[dict[
         model = model.to(torch.bfloat16)
     model.save_pretrained(aside)
     tokenizer.save_pretrained(aside)
-    described = json.dumps(describe_run(config, rows), ensure_ascii=False, indent=2)
-    (aside / "mentalglm.json").write_text(described + "\n", encoding="utf-8")
+    described = describe_run(config, rows)
+    written = json.dumps(described, ensure_ascii=False, indent=2)
+    (aside / "mentalglm.json").write_text(written + "\n", encoding="utf-8")
+    for name in described["tasks"]:
+        keep_task(aside, name)
     _sync(aside)
     shutil.rmtree(folder, ignore_errors=True)
     aside.rename(folder)
@@ -95,9 +100,7 @@ def describe_run(config: TrainConfig, rows: list[dict[str, Any]]) -> dict[str, A
     return {
         "tasks": tasks,
         "style": style,
-        "prompt_hash": {
-            name: prompt_hash(load_task(name), style or next(iter(load_task(name).styles))) for name in tasks
-        },
+        "prompt_hash": {name: prompt_hash(load_task(name), load_task(name).style_in(style)) for name in tasks},
         "corpus_sha256": corpus_hash(config.data),
         "config": config.model_dump(mode="json"),
         "git": _git_revision(),

@@ -1,4 +1,4 @@
-"""Opens the files sources come in: JSON, JSONL (plain, gz, xz) and JSON lists in a zip."""
+"""Opens the files sources come in: JSON, JSONL (plain, gz, xz), JSON lists in a zip, and Parquet."""
 
 import gzip
 import json
@@ -21,6 +21,25 @@ def json_lines(path: Path) -> Iterator[str]:
         for line in lines:
             if line.strip():
                 yield line
+
+
+def packed_lines(path: Path) -> Iterator[str]:
+    """The lines of a text file packed as .gz or .xz."""
+    with _readable(path), _open_text(path) as lines:
+        yield from lines
+
+
+def parquet_rows(path: Path) -> Iterator[dict[str, Any]]:
+    """The rows of a Parquet file, read piece by piece."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches():
+                yield from batch.to_pylist()
+    except (OSError, pa.ArrowException) as error:
+        raise UserError(f"{path}: cannot be read ({type(error).__name__}); fetch the file again") from None
 
 
 def json_list(path: Path) -> list[Any]:

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from instructions.sources.files import json_lines, json_list, zipped_lists
-from instructions.sources.source import Source
+from instructions.sources.rows import read_source_rows, stems
+from instructions.sources.source import DIALOGUE_ONLY, Source
 
 Turns = list[dict[str, str]]
 MALFORMED = (KeyError, TypeError, ValueError, AttributeError)
@@ -26,9 +27,14 @@ def read_turns(source: Source, data: Path) -> Iterator[tuple[str, Turns | str]]:
     Raises:
         UserError: A file is broken as a whole.
     """
-    for file in source.files:
-        for number, row in enumerate(_rows(source, data / file)):
-            yield f"{source.name}:{Path(file).stem}:{number}", _turns_or_reason(row, source)
+    if source.reader not in DIALOGUE_ONLY:
+        for place, cells in read_source_rows(source, data):
+            row_id = f"{source.name}:{place.stem}:{place.number}"
+            yield row_id, cells if isinstance(cells, str) else _turns_or_reason(cells, source)
+        return
+    for file, stem in zip(source.files, stems([file.path for file in source.files]), strict=True):
+        for number, row in enumerate(_rows(source, data / file.path)):
+            yield f"{source.name}:{stem}:{number}", _turns_or_reason(row, source)
 
 
 def role_turns(row: str, source: Source) -> Turns:
@@ -72,9 +78,34 @@ def exam(row: Any, source: Source) -> Turns:
     return [_turn("user", "\n".join([row["question"].strip(), *options])), _turn("assistant", answer)]
 
 
-def posts(row: Any, source: Source) -> Turns:
-    """A JSON list of ``{"text"}``: the text alone, said by the user; labels are left out."""
-    return [_turn("user", row["text"])]
+def messages(row: Any, source: Source) -> Turns:
+    """``{"messages": [{"role", "content"}…]}``; the system prompt is left out."""
+    return [_turn(turn["role"], turn["content"]) for turn in row["messages"] if turn["role"] in ("user", "assistant")]
+
+
+def sharegpt(row: Any, source: Source) -> Turns:
+    """``{"conversations": [{"from", "value"}…]}``, the user called human or user; the system prompt is left out."""
+    roles = {"human": "user", "user": "user", "gpt": "assistant", "assistant": "assistant", "chatgpt": "assistant"}
+    return [_turn(roles[turn["from"]], turn["value"]) for turn in row["conversations"] if turn["from"] in roles]
+
+
+def alpaca(row: Any, source: Source) -> Turns:
+    """``{"instruction", "input"?, "output", "history"?}``; the history holds earlier pairs of question and answer."""
+    asked = "\n".join(filter(None, [(row.get("instruction") or "").strip(), (row.get("input") or "").strip()]))
+    pairs = [*(row.get("history") or []), (asked, row["output"])]
+    return [_turn(role, text) for pair in pairs for role, text in zip(("user", "assistant"), pair, strict=True)]
+
+
+def answered_turns(row: Any, source: Source) -> Turns:
+    """The last question of a row and its answer, for sources whose rows are posts with labels."""
+    if source.reader == "alpaca":
+        return [_turn("user", row.get("input") or row["instruction"]), _turn("assistant", row["output"])]
+    return _READERS[source.reader](row, source)
+
+
+def post(row: Any, source: Source) -> Turns:
+    """A row of a table, a list or a text file: the post alone, said by the user; labels are left out."""
+    return [_turn("user", row[source.text])]
 
 
 _READERS: dict[str, Callable[[Any, Source], Turns]] = {
@@ -83,7 +114,13 @@ _READERS: dict[str, Callable[[Any, Source], Turns]] = {
     "input_output": input_output,
     "alternating": alternating,
     "exam": exam,
-    "posts": posts,
+    "messages": messages,
+    "sharegpt": sharegpt,
+    "alpaca": alpaca,
+    "table": post,
+    "hub": post,
+    "lines": post,
+    "hierarchy": post,
 }
 
 

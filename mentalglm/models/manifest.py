@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from mentalglm.errors import UserError
 from mentalglm.models.read_json import read_json
+from mentalglm.tasks import add_task_of
 from mentalglm.tasks.loader import first_problem
 
 
@@ -15,7 +16,7 @@ class Manifest(BaseModel):
 
     Attributes:
         tasks: What it was taught; empty for a model that was not trained here.
-        style: In which style.
+        style: In which style; a task that does not come in it was taught in its default one.
         prompt_hash: By task, the hash of the wording it was taught.
         corpus_sha256: Of the corpus it was trained on.
         config: The settings of its training run.
@@ -43,6 +44,16 @@ class Manifest(BaseModel):
         """The longest sequence it was trained on, or None if it does not say."""
         length: int | None = self.config.get("max_seq_length")
         return length
+
+
+def add_tasks_of(folder: Path | None) -> None:
+    """Makes the tasks known that a model was taught and brings with it, in its folder ``tasks/``.
+
+    Raises:
+        UserError: The manifest or a task file is broken, or another task of that name is known already.
+    """
+    for name in read_manifest(folder).tasks:
+        add_task_of(Path(folder or ""), name)
 
 
 def read_manifest(folder: Path | None) -> Manifest:

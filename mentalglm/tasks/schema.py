@@ -51,6 +51,8 @@ class Style(_Strict):
         evidence: What opens the quoted evidence; null where the style has none.
         reason: What opens the explanation.
         surface: How a label is written in this style, where that differs from its name.
+        variants: Other wordings of ``prompt``, for variety in training. A model is always asked in ``prompt``, so they
+            are no part of the prompt hash.
     """
 
     prompt: str
@@ -60,11 +62,17 @@ class Style(_Strict):
     evidence: str | None = None
     reason: str
     surface: dict[str, str] = {}
+    variants: list[str] = []
 
     @model_validator(mode="after")
     def _placeholders(self) -> "Style":
         if self.prompt.count("{post}") != 1:
             raise ValueError("prompt must hold {post} exactly once")
+        for variant in self.variants:
+            if variant.count("{post}") != 1:
+                raise ValueError(f"variants: {variant[:60]!r} must hold {{post}} exactly once")
+        if len({self.prompt, *self.variants}) <= len(self.variants):
+            raise ValueError("variants: a wording stands twice, or is the prompt itself")
         if self.head.count("{labels}") != 1:
             raise ValueError("head must hold {labels} exactly once")
         return self
@@ -87,7 +95,7 @@ class Task(_Strict):
         styles: Prompt and answer templates; the first is the task's default.
     """
 
-    name: str
+    name: str = Field(pattern=r"^\w[\w-]*$")
     version: int = Field(ge=1)
     kind: Kind
     language: Literal["zh", "en"]
@@ -124,6 +132,10 @@ class Task(_Strict):
             if label.name == name:
                 return label
         raise KeyError(f"{self.name} has no label {name!r}; it has {', '.join(self.label_names)}")
+
+    def style_in(self, wanted: str | None) -> str:
+        """The style in which the task is asked where ``wanted`` is used: that one, or the default where it has none."""
+        return wanted if wanted in self.styles else next(iter(self.styles))
 
     def surface(self, style: str, label: str) -> str:
         """How ``label`` is written in ``style``."""

@@ -119,18 +119,28 @@ def test_advice_and_levels_are_quarantined_without_their_text(
     assert len(rows) + len(lines) == len(wanted)
 
 
-def test_drop_advice_can_be_switched_off(tmp_path: Path) -> None:
+def test_rows_can_be_kept_without_an_unsound_explanation(tmp_path: Path) -> None:
     config = tmp_path / "all.yaml"
     folder = ROOM / "open" / "records"
-    config.write_text(
-        f"name: all\nrecords: {{folder: '{folder}', tasks: [suicide_risk], drop_advice: false}}", encoding="utf-8"
-    )
+    config.write_text(f"name: all\nrecords: {{folder: '{folder}', tasks: [suicide_risk]}}", encoding="utf-8")
     found = build(config, tmp_path, tmp_path / "out")
-    assert (len(found.kept), found.quarantined) == (2275, [])
+    assert (len(found.rows), found.quarantined) == (2275, [])
+    assert sum(not row.explained for row in found.rows) == len(found.screened.without) > 200
+
+
+def test_the_embedded_model_was_trained_on_exactly_this(built: Path) -> None:
+    manifest = ROOM.parent / "mentalglm" / "weights" / "embedded" / "mentalglm.json"
+    taught = json.loads(manifest.read_text(encoding="utf-8"))["corpus_sha256"]
+    assert (built / "corpus.sha256").read_text(encoding="utf-8").strip() == taught
+
+
+def test_only_what_may_be_handed_on_is_in_it(built: Path, rows: list[dict[str, Any]]) -> None:
+    assert {row["source"] for row in rows} == {"open-corpus"}
+    assert "否 / no" not in (built / "README.md").read_text(encoding="utf-8")
 
 
 def test_the_card_counts_and_quotes_nothing(built: Path, records: dict[str, Record]) -> None:
     text = (built / "README.md").read_text(encoding="utf-8")
-    assert "| cognitive_distortion | train | 2,010 |" in text
+    assert "| cognitive_distortion | zh | train |" in text
     assert (built / "corpus.sha256").read_text(encoding="utf-8").strip() in text
     assert not any(record.text and record.text in text for record in records.values())

@@ -20,10 +20,10 @@ def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     ("config", "said"),
     [
         (GOOD_CONFIG + "sead: 3\n", "sead"),
-        ("name: x\n", "names neither records nor dialogue"),
-        ("name: x\nrecords: {folder: r, tasks: [suicide_risk], splits: [test]}\n", "records.splits.0"),
+        ("name: x\n", "names neither records nor sources nor dialogue"),
+        ("name: x\nrecords: {folder: r, tasks: [suicide_risk], splits: [test]}\n", "records.0.splits.0"),
         ("name: x\nrecords: {folder: r, tasks: [mood]}\n", "unknown task 'mood'"),
-        ("name: x\nrecords: {folder: r, tasks: [suicide_risk], style: haiku}\n", "'haiku' is not a style"),
+        ("name: x\nstyle: haiku\nrecords: {folder: r, tasks: [suicide_risk]}\n", "'haiku' is no task's style"),
         ("name: x\ndialogue: {sources: [{name: nowhere}]}\n", "unknown source 'nowhere'"),
         ("name: x\nrecords: {folder: r, tasks: [suicide_risk]}\n", "no row to write (missing: r/suicide_risk.jsonl)"),
         ("name: [\n", "not valid YAML"),

@@ -14,7 +14,7 @@ import torch
 from mentalglm.analysis import Analysis, Evidence, crisis_of, gravest, level_conflicts
 from mentalglm.analyzer import Analyzer, _relate, check_text
 from mentalglm.errors import UserError
-from mentalglm.tasks import load_task, prompt_hash, task_names
+from mentalglm.tasks import dump_task, load_task, prompt_hash, task_from, task_names
 from tests.tiny import SENTENCES, TASKS, save_tiny
 from train.tokenizer import SPECIAL_TOKENS
 
@@ -252,6 +252,42 @@ def test_a_model_trained_on_other_wordings_says_so(model_folder: Path, tmp_path:
     (folder / "mentalglm.json").write_text(json.dumps(manifest), encoding="utf-8")
     with pytest.warns(UserWarning, match="other wordings of suicide_level"):
         Analyzer.load(str(folder), device="cpu")
+
+
+def test_a_task_that_lacks_the_model_s_style_is_asked_in_its_own(model_folder: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(model_folder, tmp_path / "mixed"))
+    manifest = json.loads((folder / "mentalglm.json").read_text(encoding="utf-8"))
+    manifest["tasks"].append("stress")
+    manifest["style"] = "grounded"
+    manifest["prompt_hash"]["stress"] = prompt_hash(load_task("stress"), "imhi")
+    (folder / "mentalglm.json").write_text(json.dumps(manifest), encoding="utf-8")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        analyzer = Analyzer.load(str(folder), device="cpu")
+    assert (analyzer.style("stress"), analyzer.style("suicide_risk")) == ("imhi", "grounded")
+    assert analyzer.analyze("so tired", "stress", labels_only=True).parsed
+
+
+def test_a_model_brings_its_own_tasks_and_foreign_files_are_left_alone(model_folder: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(model_folder, tmp_path / "own"))
+    manifest = json.loads((folder / "mentalglm.json").read_text(encoding="utf-8"))
+    pets = {"name": "pets", "kind": "multi", "language": "zh", "question": "养了什么？", "labels": ["猫", "狗"]}
+    task = task_from(pets, "pets")
+    manifest["tasks"] = ["pets"]
+    manifest["prompt_hash"] = {"pets": prompt_hash(task, "grounded")}
+    (folder / "mentalglm.json").write_text(json.dumps(manifest), encoding="utf-8")
+    dump_task(task, folder / "tasks" / "pets.yaml")
+    (folder / "tasks" / "foreign.yaml").write_text("group: something else", encoding="utf-8")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        analyzer = Analyzer.load(str(folder), device="cpu")
+    [one] = analyzer.analyze("家里有猫", "all")
+    assert (one.task, set(one.probabilities), one.prompt_hash) == ("pets", {"猫", "狗"}, prompt_hash(task, "grounded"))
+
+    other = Path(shutil.copytree(folder, tmp_path / "other"))
+    dump_task(task_from({**pets, "question": "丢了什么？"}, "pets"), other / "tasks" / "pets.yaml")
+    with pytest.raises(UserError, match="'pets' was read before with other labels or wordings"):
+        Analyzer.load(str(other), device="cpu")
 
 
 def test_the_model_is_described_as_a_manifest_needs_it(analyzer: Analyzer) -> None:

@@ -10,6 +10,8 @@ import yaml
 
 from mentalglm.answer import Answer, parse_answer, render_answer
 from mentalglm.errors import UserError
+from mentalglm.models import EMBEDDED
+from mentalglm.models.manifest import read_manifest
 from mentalglm.tasks import Task, load_task, load_task_file, prompt_hash, task_names
 from mentalglm.tasks.loader import FOLDER
 
@@ -211,6 +213,9 @@ def test_a_file_that_is_not_yaml_is_named(tmp_path: Path) -> None:
         (("styles", "grounded", "none"), "没有。", ("styles.grounded.none",)),
         (("styles", "grounded", "surface"), {"危险": "很危险"}, ("styles.grounded.surface", "危险")),
         (("name",), "other_name", ("name", "other_name", "emotional_safety")),
+        (("name",), "../outside", ("name", "../outside")),
+        (("styles", "grounded", "variants"), ["安全吗？"], ("styles.grounded", "variants", "安全吗？", "{post}")),
+        (("styles", "grounded", "variants"), ["{post}？", "{post}？"], ("styles.grounded", "variants", "twice")),
     ],
 )
 def test_a_wrong_value_is_named_with_file_and_key(
@@ -243,11 +248,54 @@ def test_prompt_hash_follows_what_a_model_is_told(tmp_path: Path) -> None:
     other_style["styles"]["mentalglm"]["reason"] = "原因："
     assert prompt_hash(_load(tmp_path, other_style), "grounded") == before
 
+    other_variants = copy.deepcopy(data)
+    other_variants["styles"]["grounded"]["variants"] = ["{post} 安全吗？"]
+    assert prompt_hash(_load(tmp_path, other_variants), "grounded") == before
+
     told: list[tuple[str | int, ...]] = [("labels", 0, "definition", "zh"), ("definition", "en")]
     for where in [*told, ("styles", "grounded", "reason")]:
         changed = copy.deepcopy(data)
         _parent(changed, where)[where[-1]] += "改"
         assert prompt_hash(_load(tmp_path, changed), "grounded") != before, where
+
+
+def test_the_embedded_model_is_asked_in_the_words_it_was_taught() -> None:
+    manifest = read_manifest(EMBEDDED)
+    assert manifest.prompt_hash
+    for name, value in manifest.prompt_hash.items():
+        task = load_task(name)
+        assert value == prompt_hash(task, task.style_in(manifest.style)), name
+
+
+@pytest.mark.parametrize("name", LABELS)
+def test_a_question_has_several_wordings_and_none_tells_the_answer(name: str) -> None:
+    task = load_task(name)
+    template = task.styles[task.style_in(None)]
+    assert len(template.variants) in range(4, 7)
+    frames = {variant.partition("{post}")[0] for variant in template.variants}
+    assert len(frames) > len(template.variants) / 2, "the wordings begin alike"
+    words = {word for label in task.labels for word in (*label.name.split("##"), *label.aliases)}
+    words |= {task.surface(task.style_in(None), label) for label in task.label_names}
+    for variant in template.variants:
+        asked = variant.replace("{post}", "")
+        assert bool(CHINESE.search(asked)) == (task.language == "zh")
+        for word in words:
+            assert not _holds(asked, word) or _holds(template.prompt, word), (variant, word)
+
+
+def test_no_wording_asks_for_two_tasks() -> None:
+    asked = [
+        (wording, name)
+        for name in LABELS
+        for style in [load_task(name).styles[load_task(name).style_in(None)]]
+        for wording in [style.prompt, *style.variants]
+    ]
+    assert len({wording for wording, _ in asked}) == len(asked)
+
+
+def _holds(text: str, word: str) -> bool:
+    """Whether ``word`` stands in ``text``; "no" does not stand in "now"."""
+    return bool(re.search(rf"\b{re.escape(word)}\b", text, re.IGNORECASE)) if word.isascii() else word in text
 
 
 def _shipped_data() -> dict[str, Any]:

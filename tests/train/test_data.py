@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mentalglm.errors import UserError
+from mentalglm.tasks import load_task
 from tests.tiny import SENTENCES, TASKS, example_messages, tiny_tokenizer
 from tests.train.runs import write_instructions
 from train.data import Example, collate, encode_rows, pack, read_instructions
@@ -142,3 +143,19 @@ def test_collate_shifts_the_targets_and_scores_no_padding() -> None:
     scored = batch["targets"] != no
     assert batch["weights"][scored].tolist() == [1.0, 1.0, 0.5, 0.5, 2.0]
     assert batch["weights"][1, 2:].tolist() == [0.0] * 5
+
+
+def test_a_folder_s_own_tasks_become_known_and_a_broken_one_is_named_before_any_training(tmp_path: Path) -> None:
+    write_instructions(tmp_path)
+    (tmp_path / "tasks").mkdir()
+    path = tmp_path / "tasks" / "pets.yaml"
+    path.write_text(
+        "{name: pets, kind: single, language: zh, question: 养了什么？, labels: [猫, 狗]}", encoding="utf-8"
+    )
+    read_instructions(tmp_path, "train")
+    assert load_task("pets").label_names == ["猫", "狗"]
+    path.write_text(
+        "{name: pets, kind: double, language: zh, question: 养了什么？, labels: [猫, 狗]}", encoding="utf-8"
+    )
+    with pytest.raises(UserError, match=r"pets\.yaml: kind"):
+        read_instructions(tmp_path, "train")
