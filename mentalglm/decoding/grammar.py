@@ -2,7 +2,7 @@
 
 import json
 
-from mentalglm.answer import CLOSE, NO_EVIDENCE, OPEN
+from mentalglm.answer import CLOSE, MARKS, OPEN
 from mentalglm.tasks import Task
 
 MAX_SPAN_CHARACTERS = 60
@@ -28,9 +28,13 @@ def answer_grammar(post: str, labels: list[str], task: Task, style: str) -> str:
     quotable = any(character not in f"{OPEN}{CLOSE}\n" for character in post)
     parts = []
     if template.evidence is not None:
-        parts += [json.dumps(template.evidence, ensure_ascii=False), _evidence(labels, quotable, task, style), '"。"']
+        parts += [
+            _literal(template.evidence),
+            _evidence(labels, quotable, task, style),
+            _literal(MARKS[task.language].end),
+        ]
     gap = " " if task.language == "en" else ""
-    parts += [json.dumps(gap + template.reason + gap, ensure_ascii=False), "REASON"]
+    parts += [_literal(gap + template.reason + gap), "REASON"]
     plain = f"/[^{OPEN}{CLOSE}\\n]/"
     begin = f"/[^{OPEN}{CLOSE}\\s]/"
     lines = ["start: " + " ".join(parts)]
@@ -47,10 +51,15 @@ def answer_grammar(post: str, labels: list[str], task: Task, style: str) -> str:
 
 
 def _evidence(labels: list[str], quotable: bool, task: Task, style: str) -> str:
-    some = f"QUOTE{{1,{MAX_SPANS_PER_LABEL}}}"
+    marks, some = MARKS[task.language], f"QUOTE{{1,{MAX_SPANS_PER_LABEL}}}"
+    nothing = _literal(marks.nothing)
     if not quotable or (task.many and not labels):
-        return f'"{NO_EVIDENCE}"'
+        return nothing
     if not task.many:
-        return f'("{NO_EVIDENCE}" | {some})'
-    items = [f"{json.dumps(task.surface(style, name), ensure_ascii=False)} {some}" for name in labels]
-    return ' "；" '.join(items)
+        return f"({nothing} | {some})"
+    items = [f"{_literal(task.surface(style, name))} {some}" for name in labels]
+    return f" {_literal(marks.between)} ".join(items)
+
+
+def _literal(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
