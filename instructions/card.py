@@ -22,7 +22,8 @@ def card(
     parts = [
         f"# 指令语料 / Instruction corpus `{config.name}`",
         "> 文本涉及痛苦与自杀。标签来自各数据来源，均非诊断。"
-        "\n>\n> The texts tell of distress, some of suicide. Labels are those of the sources; nothing here is a diagnosis.",
+        "\n>\n> The texts tell of distress, some of suicide. "
+        "Labels are those of the sources; nothing here is a diagnosis.",
         _summary(config, rows, digest),
         *(f"![{name.removesuffix('.png')}](figures/{name})" for name in pictures if name != "labels.png"),
         "## 来源 / Sources",

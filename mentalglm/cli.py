@@ -10,6 +10,7 @@ import typer
 
 from mentalglm import __doc__ as about
 from mentalglm.errors import UserError, exit_on_user_error
+from mentalglm.server.cli import serve
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=about)
 
@@ -83,6 +84,9 @@ def calibrate(
 def demo(context: typer.Context) -> None:
     """Open the demo in a browser (needs mentalglm's extra "demo")."""
     _demo_main()(context.args)
+
+
+app.command()(serve)
 
 
 def _names(tasks: str) -> list[str]:

@@ -46,7 +46,11 @@ def generate(
     import llguidance
     from llguidance.torch import allocate_token_bitmask, apply_token_bitmask_inplace, fill_next_token_bitmask_par
 
-    matchers = [llguidance.LLMatcher(grammar_tokenizer, llguidance.grammar_from("lark", text)) for text in grammars]
+    # A grammar holds its post: at the default log level the parser could print one.
+    matchers = [
+        llguidance.LLMatcher(grammar_tokenizer, llguidance.grammar_from("lark", text), log_level=0)
+        for text in grammars
+    ]
     for matcher in matchers:
         if matcher.is_error():
             raise ValueError(f"grammar refused: {matcher.get_error()}")
