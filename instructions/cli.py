@@ -5,6 +5,9 @@ from typing import Annotated
 
 import typer
 
+from instructions.explain.cli import explain
+from instructions.review.cli import review_app
+from instructions.translate import translate
 from instructions.workbook.cli import import_workbook
 from mentalglm.errors import exit_on_user_error
 
@@ -68,6 +71,9 @@ def figures(
 
 
 app.command("import")(import_workbook)
+app.command()(explain)
+app.command()(translate)
+app.add_typer(review_app, name="review")
 
 
 def main() -> None:

@@ -48,8 +48,7 @@ def generate(
 
     # A grammar holds its post: at the default log level the parser could print one.
     matchers = [
-        llguidance.LLMatcher(grammar_tokenizer, llguidance.grammar_from("lark", text), log_level=0)
-        for text in grammars
+        llguidance.LLMatcher(grammar_tokenizer, llguidance.grammar_from("lark", text), log_level=0) for text in grammars
     ]
     for matcher in matchers:
         if matcher.is_error():

@@ -1,4 +1,4 @@
-"""The classifier that recovers labels from explanations, on the open corpus: learned on train, tried on other splits."""
+"""The classifier that recovers labels from explanations: learned on the open corpus's train split, tried on others."""
 
 import json
 from pathlib import Path

@@ -1,0 +1,47 @@
+"""What may leave: personal data masked, and strings that a model's template could take for its own broken up."""
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+
+from instructions.personal_data import mask
+from instructions.records import Record
+from mentalglm.prompt import render_turns
+
+# <|user|>, <｜begin▁of▁sentence｜>, [gMASK], [INST], <sop>, <s>, <start_of_turn>, <think> …
+_SPECIAL = re.compile(
+    r"<(?=[|｜][^<>\n]{0,60}[|｜]>)|<(?=/?(?:s|sop|eop|bos|eos|pad|unk|mask|think|tool_call|start_of_turn|end_of_turn)>)"
+    r"|<(?=<SYS>>|</SYS>>)|\[(?=/?(?:[gs]?MASK|INST|SEP|CLS|PAD|UNK)\])",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True)
+class Outgoing:
+    """A text as it is sent.
+
+    Attributes:
+        text: The masked text.
+        masked: How many pieces of personal data of each kind were masked.
+        broken: How many special-token strings were broken.
+    """
+
+    text: str
+    masked: Counter[str]
+    broken: int
+
+
+def outgoing(text: str) -> Outgoing:
+    """``text`` with personal data masked and special-token strings broken by a space behind their first sign."""
+    masked = mask(text)
+    safe, broken = _SPECIAL.subn(lambda found: found.group() + " ", masked.text)
+    return Outgoing(safe, Counter(change.kind for change in masked.changes), broken)
+
+
+def outgoing_post(record: Record) -> Outgoing:
+    """The post, or the conversation turn by turn, of a record."""
+    if record.text is not None:
+        return outgoing(record.text)
+    turns = [(turn.role, outgoing(turn.content)) for turn in record.turns or []]
+    text = render_turns([{"role": role, "content": safe.text} for role, safe in turns])
+    return Outgoing(text, sum((safe.masked for _, safe in turns), Counter()), sum(safe.broken for _, safe in turns))
