@@ -72,6 +72,7 @@ def examine(
     verdicts: dict[int, Verdict] = {}
     told = config, heldout, tuple(own_tasks)
     for place, verdict in zip(order, _worked(chunks, told, processes or os.cpu_count() or 1), strict=True):
+        verdict.record = verdict.record or candidates[place].record
         verdicts[place] = verdict
     return [verdicts[place] for place in range(len(candidates))]
 
@@ -129,7 +130,12 @@ def _begin(told: _Told) -> None:
 
 
 def _work(chunk: list[Candidate]) -> list[Verdict]:
-    return [examine_one(candidate, _config, _heldout) for candidate in chunk]
+    verdicts = [examine_one(candidate, _config, _heldout) for candidate in chunk]
+    for candidate, verdict in zip(chunk, verdicts, strict=True):
+        if verdict.record is candidate.record:
+            # Most rows stay as they are: the caller has them, a second copy would double its memory.
+            verdict.record = None  # type: ignore[assignment]
+    return verdicts
 
 
 def _text_problem(record: Record, checks: Checks) -> str | None:

@@ -50,9 +50,13 @@ def stages(config: Path, data: Path, loop: bool) -> None:
     read = len(built.gathered.candidates) + len(built.gathered.dialogues)
     for stage, seconds in built.seconds.items():
         print(f"{stage:10} {seconds:8.2f} s {read / seconds:12,.0f} rows/s")
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss + resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    own, worker = (
+        resource.getrusage(who).ru_maxrss / 2**20 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    )
+    cores = os.cpu_count() or 1
     print(f"{'whole':10} {whole:8.2f} s {read / whole:12,.0f} rows/s   {read:,} rows read, {len(built.rows):,} written")
-    print(f"at most {peak / 2**20:.2f} GiB (this process and its largest worker), {os.cpu_count()} cores")
+    # An upper bound: workers share pages with their parent, and their peaks need not meet.
+    print(f"at most {own + cores * worker:.2f} GiB: {own:.2f} here, {worker:.2f} in each of {cores} workers")
     if loop:
         seconds = plain_loop(config, built)
         print(f"plain loop {seconds:8.2f} s: examine and screen are {seconds / _checking(built):.2f} x as fast")
