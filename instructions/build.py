@@ -18,10 +18,13 @@ from instructions.instruction import Instruction, dialogue_of, instruction_of
 from instructions.mixture import mix
 from instructions.order import order_key
 from instructions.plots import draw_corpus
-from instructions.screen import Screened, screen
+from instructions.records import Record
+from instructions.screen import Row, Screened, screen
 from instructions.write import (
     SPLITS,
     dataset_info,
+    make_folder,
+    unfinished,
     write_dataset,
     write_folder,
     write_quarantine,
@@ -29,7 +32,7 @@ from instructions.write import (
     write_text,
 )
 from mentalglm.errors import UserError
-from mentalglm.tasks import Task, add_task, dump_task, load_task, shipped_task_names, task_from
+from mentalglm.tasks import TASKS, Task, add_task, keep_task, load_task, shipped_task_names, task_from
 
 
 @dataclass
@@ -114,9 +117,11 @@ def _build(
         reason = reason or f"{len(built.quarantined)} rows quarantined"
         raise UserError(f"{config_path}: no row to write ({reason}); check --data {data}")
     with _timed(seconds, "write"):
-        _write(config, built, own_tasks, out)
+        make_folder(out)
+        with unfinished(out):
+            _write(config, built, own_tasks, out)
         if records_to is not None:
-            write_records(records_to, (row.record for row in screened.rows))
+            write_records(records_to, map(_told, screened.rows))
     return built
 
 
@@ -130,12 +135,11 @@ def _check_tasks(config: Config) -> None:
 
 
 def _write(config: Config, built: Built, own_tasks: list[Task], out: Path) -> None:
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"{out}: cannot be made ({error.strerror}); choose another --out") from None
     built.digest = write_folder(out, config.name, built.rows, _taught(config, built.rows))
     _write_own_tasks(out, own_tasks)
+    for old in out.iterdir():
+        if (old / "corpus.sha256").is_file() and old.name not in {stage.name for stage in config.stages}:
+            shutil.rmtree(old)  # a stage of an earlier build
     files = {f"{config.name}_{split}": f"{split}.parquet" for split in SPLITS if (out / f"{split}.parquet").is_file()}
     for stage in config.stages:
         rows = [row for row in built.rows if row.language in stage.languages]
@@ -153,20 +157,23 @@ def _write(config: Config, built: Built, own_tasks: list[Task], out: Path) -> No
 
 def _taught(config: Config, rows: list[Instruction]) -> dict[str, object]:
     """What a model trained on the rows will say of itself."""
-    tasks = sorted({row.task for row in rows} - {"dialogue"}, key=_place(config))
+    named = [task for part in config.records for task in part.tasks]
+    taught = {row.task for row in rows} - {"dialogue"}
+    tasks = sorted(taught, key=lambda task: (named.index(task) if task in named else len(named), task))
     return {"style": config.style if tasks else None, "tasks": tasks}
 
 
-def _place(config: Config):  # type: ignore[no-untyped-def]
-    named = [task for part in config.records for task in part.tasks]
-    return lambda task: (named.index(task) if task in named else len(named), task)
+def _told(row: Row) -> Record:
+    """A record that says itself whether its evidence was marked, for whoever reads it again."""
+    if row.evidence_marked:
+        return row.record
+    return row.record.model_copy(update={"meta": {**row.record.meta, "evidence_marked": False}})
 
 
 def _write_own_tasks(folder: Path, own_tasks: list[Task]) -> None:
-    shutil.rmtree(folder / "tasks", ignore_errors=True)
+    shutil.rmtree(folder / TASKS, ignore_errors=True)
     for task in own_tasks:
-        (folder / "tasks").mkdir(exist_ok=True)
-        dump_task(task, folder / "tasks" / f"{task.name}.yaml")
+        keep_task(folder, task.name)
 
 
 @contextmanager

@@ -4,9 +4,15 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError, field_validator, model_validator
 
 from mentalglm.errors import UserError
+from mentalglm.tasks.loader import first_problem, yaml_problem
+
+# How many instructions a mixture makes at most where it does not say.
+DEFAULT_TOTAL = 50_000
+# Folders that a build makes, which no stage can be called.
+RESERVED = {"dataset", "figures", "tasks"}
 
 Language = Literal["zh", "en"]
 Split = Literal["train", "validation"]
@@ -87,7 +93,7 @@ class Checks(_Strict):
         heldout: Posts that must not be trained on: hash lists (``.json``), relative to the data folder.
         heldout_sources: Sources all of whose posts are held out: test files, where they are at hand.
         near_duplicates: Posts at least this similar (Jaccard similarity of their character n-grams) count as the same
-            post, unless their labels differ; null to tell only exact duplicates.
+            post, unless their labels differ; null to tell only exact duplicates, and no duplicates of dialogue.
         mask_personal_data: Replace phone numbers, addresses, names after ``@`` and the like.
         min_characters: Shorter posts are left out.
         max_characters: Longer posts are left out, by language.
@@ -97,7 +103,7 @@ class Checks(_Strict):
 
     heldout: list[str] = []
     heldout_sources: list[SourceChoice] = []
-    near_duplicates: float | None = Field(default=0.8, gt=0, le=1)
+    near_duplicates: float | None = Field(default=0.8, ge=0.7, le=1)
     mask_personal_data: bool = True
     min_characters: int = Field(default=2, ge=1)
     max_characters: dict[Language, int] = {"zh": 2000, "en": 8000}
@@ -113,7 +119,8 @@ class Mixture(_Strict):
     """How many instructions are made of what is there.
 
     Attributes:
-        total: How many in all, train and validation together; null for one of each (post, task) pair.
+        total: How many in all, train and validation together, exactly; ``all`` for one of each pair of post and task.
+            Where it is not given: all, up to 50,000.
         temperature: A task with n pairs gets a share that grows with n ** (1 / temperature): 1 keeps the proportions,
             a large one evens the tasks out.
         max_per_task: No task gets more than this; null for no limit.
@@ -125,7 +132,7 @@ class Mixture(_Strict):
         phrasings: Whether training questions vary in their wording. Validation always asks in the canonical words.
     """
 
-    total: int | None = Field(default=None, ge=1)
+    total: PositiveInt | Literal["all"] | None = None
     temperature: float = Field(default=1.0, ge=1)
     max_per_task: int | None = Field(default=None, ge=1)
     language_share: dict[Language, float] | None = None
@@ -140,6 +147,8 @@ class Mixture(_Strict):
         shares = self.language_share
         if shares is not None and (min(shares.values()) < 0 or abs(sum(shares.values()) - 1) > 1e-6):
             raise ValueError("language_share must be shares that add up to 1")
+        if shares is not None and not isinstance(self.total, int):
+            raise ValueError("language_share divides a total; give mixture.total as a number")
         return self
 
 
@@ -191,6 +200,10 @@ class Config(_Strict):
     def _something(self) -> "Config":
         if not self.records and not self.sources and self.dialogue is None:
             raise ValueError("names neither records nor sources nor dialogue; add one")
+        names = [stage.name for stage in self.stages]
+        taken = set(names) & RESERVED | {name for name in names if names.count(name) > 1}
+        if taken:
+            raise ValueError(f"stages: the name {min(taken)!r} is taken; choose another")
         return self
 
 
@@ -201,11 +214,13 @@ def read_yaml(path: Path, model: type[BaseModel]) -> Any:
         UserError: The file is missing, is not YAML, or breaks the model; the message names file, key and value.
     """
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        data = yaml.load(path.read_text(encoding="utf-8"), _Unique)
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror}); check the path", code="missing_file") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not valid YAML: {str(error).splitlines()[-1].strip()}") from None
+    except UnicodeDecodeError:
+        raise UserError(f"{path}: not UTF-8; save it as UTF-8") from None
+    except yaml.YAMLError as error:
+        raise UserError(f"{path}: not valid YAML: {yaml_problem(error)}") from None
     return validated(data, model, str(path))
 
 
@@ -218,6 +233,15 @@ def validated(data: Any, model: type[BaseModel], where: str) -> Any:
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(map(str, first["loc"])) or "the whole file"
-        raise UserError(f"{where}: {key}: {first['msg']}; the value is {str(first['input'])[:80]!r}") from None
+        raise UserError(f"{where}: {first_problem(error)}") from None
+
+
+class _Unique(yaml.SafeLoader):
+    """Refuses a key that stands twice, of which YAML would silently take the second."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]  # type: ignore[no-untyped-call]
+        twice = [str(key) for key in keys if keys.count(key) > 1]
+        if twice:
+            raise yaml.MarkedYAMLError(problem=f"the key {twice[0]!r} stands twice", problem_mark=node.start_mark)
+        return super().construct_mapping(node, deep)

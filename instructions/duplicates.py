@@ -29,6 +29,11 @@ def text_key(text: str) -> str:
     return hashlib.sha256(_normal(text).encode(errors="surrogatepass")).hexdigest()[:16]
 
 
+def post_key(text: str) -> str:
+    """What a post is known by within a build: `text_key`, or where it has no letter or digit its signs themselves."""
+    return text_key(text) if _normal(text) else text_key("") + text.strip()
+
+
 def signature(text: str) -> bytes:
     """The MinHash bands of ``text``, for `near_duplicates`; equal on every machine and in every run."""
     from datasketch import MinHash

@@ -10,13 +10,13 @@ from typing import TypeVar
 
 from instructions.checks import explanation_fault, problems
 from instructions.config import Checks, Config
-from instructions.duplicates import signature, text_key
+from instructions.duplicates import post_key, signature
 from instructions.gather import Candidate
 from instructions.heldout import text_keys
-from instructions.instruct import reads_back
+from instructions.instruct import reads_back, text_of
 from instructions.mojibake import is_damaged
 from instructions.personal_data import Masked, mask
-from instructions.records import Record, Span
+from instructions.records import Record, Span, Turn
 from mentalglm.tasks import Task, add_task
 
 # Rows a process works on at a time; fewer rows than two chunks are not worth a second process.
@@ -35,7 +35,7 @@ class Verdict:
 
     Attributes:
         record: The record as it may be used: personal data masked, an unsound explanation left out.
-        key: What the post is known by; see ``duplicates.text_key``.
+        key: What the post is known by; see ``duplicates.post_key``. Empty where the record must not be used.
         signature: For near duplicates; empty where they are not asked for.
         reason: Why the record must not be used; None where it may.
         without: Why its explanation was left out; None where it wasn't.
@@ -80,17 +80,17 @@ def examine(
 def examine_one(candidate: Candidate, config: Config, heldout: frozenset[str] = frozenset()) -> Verdict:
     """Examines one record; the arguments are those of :func:`examine`."""
     record, checks = candidate.record, config.checks
-    text = record.text
-    key, bands = _keys(text or "", checks.near_duplicates is not None)
     found = _text_problem(record, checks) or next(iter(problems(record)), None)
     # Before masking: lists of held-out posts know them as they were written.
-    if found is None and text is not None and not heldout.isdisjoint(_known_by(text)):
+    if found is None and any(not heldout.isdisjoint(_known_by(text)) for text in _written(record)):
         found = "the post is in a held-out test set"
     if found is not None:
-        return Verdict(record, key, bands, found)
+        return Verdict(record, "", b"", found)
     masked: tuple[str, ...] = ()
-    if checks.mask_personal_data and text is not None:
-        record, masked = _without_personal_data(record, text)
+    if checks.mask_personal_data:
+        record, masked = _without_personal_data(record)
+    # Behind it: two posts that differ by a name alone are one post once the names are masked.
+    key, bands = _keys(text_of(record), checks.near_duplicates is not None)
     fault = explanation_fault(record)
     if fault is not None and checks.faulty_explanation == "quarantine":
         return Verdict(record, key, bands, fault, masked=masked)
@@ -139,9 +139,7 @@ def _work(chunk: list[Candidate]) -> list[Verdict]:
 
 
 def _text_problem(record: Record, checks: Checks) -> str | None:
-    text = record.text
-    if text is None:
-        return None
+    text = text_of(record)
     if len(text.strip()) < checks.min_characters:
         return f"the post has fewer than {checks.min_characters} characters"
     limit = checks.max_characters[record.language]
@@ -150,12 +148,23 @@ def _text_problem(record: Record, checks: Checks) -> str | None:
     return "the post holds text in a broken encoding" if _damaged(text) else None
 
 
-def _without_personal_data(record: Record, text: str) -> tuple[Record, tuple[str, ...]]:
-    """The record with its post and explanation masked; evidence that a mask cuts through is left out."""
-    post, words = _masked(text), mask(record.explanation or "")
-    kinds = {change.kind for change in (*post.changes, *words.changes)}
+def _written(record: Record) -> list[str]:
+    """What people wrote: the post, or every turn of theirs."""
+    if record.text is not None:
+        return [record.text]
+    return [turn.content for turn in record.turns or [] if turn.role == "user"]
+
+
+def _without_personal_data(record: Record) -> tuple[Record, tuple[str, ...]]:
+    """The record with its post, turns and explanation masked; evidence that a mask cuts through is left out."""
+    post, words = _masked(record.text or ""), mask(record.explanation or "")
+    turns = [mask(turn.content) for turn in record.turns or []]
+    kinds = {change.kind for one in (post, words, *turns) for change in one.changes}
     if not kinds:
         return record, ()
+    if record.turns is not None:
+        said = [Turn(role=turn.role, content=one.text) for turn, one in zip(record.turns, turns, strict=True)]
+        return record.model_copy(update={"turns": said, "explanation": words.text or None}), tuple(sorted(kinds))
     evidence = []
     for span in record.evidence:
         place = post.moved(span.start, span.end)
@@ -167,7 +176,7 @@ def _without_personal_data(record: Record, text: str) -> tuple[Record, tuple[str
 
 @lru_cache(maxsize=16)
 def _keys(text: str, near: bool) -> tuple[str, bytes]:
-    return text_key(text), signature(text) if near else b""
+    return post_key(text), signature(text) if near else b""
 
 
 @lru_cache(maxsize=16)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from instructions.records import Record, read_records
+from instructions.write import make_folder
 from mentalglm.errors import UserError
 from mentalglm.tasks import load_task
 
@@ -38,7 +39,7 @@ def draw(records: Path, out: Path) -> list[Path]:
     files = sorted(records.glob("*.jsonl"))
     if not files:
         raise UserError(f"{records}: holds no .jsonl file; name a folder of record files")
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     drawn = []
     for file in files:
         rows = [record for _, record in read_records(file) if isinstance(record, Record)]

@@ -2,13 +2,14 @@
 
 import heapq
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from instructions.config import Checks, Config, DialoguePart, RecordsPart, SourceChoice
 from instructions.heldout import is_held_out, read_heldout
 from instructions.order import order_key
+from instructions.personal_data import mask
 from instructions.records import Record, read_records
 from instructions.sources import (
     Fault,
@@ -17,10 +18,14 @@ from instructions.sources import (
     absent_files,
     changed_files,
     load_source,
+    read_posts_of,
     read_records_of,
     read_turns,
     source_from,
 )
+from mentalglm.errors import UserError
+
+_OPEN_LICENCES = ("CC0", "CC-BY-4", "MIT", "APACHE")
 
 
 @dataclass(slots=True)
@@ -98,25 +103,27 @@ def gather(config: Config, base: Path, data: Path) -> Gathered:
     Raises:
         UserError: A task or source is unknown, or a file is broken as a whole.
     """
+    if not data.is_dir() and (config.sources or config.dialogue is not None):
+        raise UserError(f"--data {data}: no such folder; name the one that the sources' files are in")
     found = Gathered()
     _add_heldout(found, config.checks, base, data)
     for part in config.records:
         _add_records(found, part, base, data)
-    for choice in config.sources:
-        _add_source(found, choice, base, data, config.seed)
+    for number, choice in enumerate(config.sources):
+        _add_source(found, choice, base, data, config.seed, f"{config.name}: sources.{number}")
     if config.dialogue is not None:
-        _add_dialogue(found, config.dialogue, base, data, config.seed)
+        _add_dialogue(found, config.dialogue, config.checks, base, data, config.seed)
     return found
 
 
-def chosen_source(choice: SourceChoice, base: Path) -> Source:
-    """The source that ``choice`` names or holds.
+def chosen_source(choice: SourceChoice, base: Path, where: str) -> Source:
+    """The source that ``choice`` names or holds; ``where`` it stands is told in errors.
 
     Raises:
         UserError: There is no such source, or it breaks the schema.
     """
     if choice.source is not None:
-        return source_from(choice.source, "sources")
+        return source_from(choice.source, where)
     name = str(choice.name)
     path = base / name
     return load_source(str(path) if name.endswith((".yaml", ".yml")) and path.is_file() else name)
@@ -126,12 +133,12 @@ def _add_heldout(found: Gathered, checks: Checks, base: Path, data: Path) -> Non
     for name in checks.heldout:
         # Not merely named as missing: without the list, posts of a test set would be trained on in silence.
         found.heldout_keys |= read_heldout(data / name)
-    for choice in checks.heldout_sources:
-        source = chosen_source(choice, base)
-        if absent_files(source, data):
-            continue  # a test file that is not at hand cannot leak
-        texts = [row.text for row in read_records_of(source, data) if isinstance(row, Record) and row.text]
-        found.heldout_texts += dict.fromkeys(texts)
+    for number, choice in enumerate(checks.heldout_sources):
+        source = chosen_source(choice, base, f"checks.heldout_sources.{number}")
+        found.missing += [f"held out: {file}" for file in absent_files(source, data)]
+        present = _present(source, data)
+        if present is not None:
+            found.heldout_texts += dict.fromkeys(read_posts_of(present, data))
 
 
 def _add_records(found: Gathered, part: RecordsPart, base: Path, data: Path) -> None:
@@ -155,46 +162,57 @@ def _add_records(found: Gathered, part: RecordsPart, base: Path, data: Path) -> 
                     heldout[record.text] = None
             elif wanted is None or record.task in wanted:
                 _credit(found, record)
-                found.candidates.append(Candidate(record, rank))
+                found.candidates.append(Candidate(record, rank, evidence_marked=was_marked(record)))
     found.heldout_texts += heldout
 
 
 def _credit(found: Gathered, record: Record) -> None:
-    if record.source not in found.origins:
-        open_licence = record.license.upper().startswith(("CC0", "CC-BY-4", "MIT", "APACHE"))
-        found.origins[record.source] = Origin(
-            record.source, record.license, "record files", record.language, open_licence
-        )
+    """Record files say a licence with every record; all of them must be open for a source to be handed on."""
+    is_open = record.license.upper().startswith(_OPEN_LICENCES)
+    known = found.origins.get(record.source)
+    if known is None:
+        found.origins[record.source] = Origin(record.source, record.license, "record files", record.language, is_open)
+    elif known.redistributable and not is_open:
+        found.origins[record.source] = replace(known, redistributable=False)
 
 
-def _add_source(found: Gathered, choice: SourceChoice, base: Path, data: Path, seed: int) -> None:
-    source = _at_hand(found, chosen_source(choice, base), data)
+def _add_source(found: Gathered, choice: SourceChoice, base: Path, data: Path, seed: int, where: str) -> None:
+    source = _at_hand(found, chosen_source(choice, base, where), data)
     if source is None:
         return
     rank = len(found.origins)
     by_post = source.splits == "post"
     marked = {rows.task for rows in source.tasks if rows.evidence or source.evidence}
     rows: dict[str, list[Record]] = {}
+    heldout: dict[str, None] = {}
+    faults = len(found.faults)
     for row in read_records_of(source, data):
         if isinstance(row, Fault):
             found.faults.append((row.id, source.name, row.reason))
+        elif row.split == "test":
+            heldout[row.text or ""] = None
         else:
             rows.setdefault(row.task, []).append(row)
+    found.heldout_texts += heldout
+    if not rows and not heldout and len(found.faults) == faults:
+        found.missing.append(f"{source.name}: its files hold no rows")
     for task, records in rows.items():
         for record in _drawn(records, choice.max_rows, lambda record: order_key(seed, record.id)):
             found.candidates.append(Candidate(record, rank, by_post, task in marked))
 
 
-def _add_dialogue(found: Gathered, part: DialoguePart, base: Path, data: Path, seed: int) -> None:
-    for choice in part.sources:
-        source = _at_hand(found, chosen_source(choice, base), data)
+def _add_dialogue(found: Gathered, part: DialoguePart, checks: Checks, base: Path, data: Path, seed: int) -> None:
+    for number, choice in enumerate(part.sources):
+        source = _at_hand(found, chosen_source(choice, base, f"dialogue.sources.{number}"), data)
         if source is not None:
-            dialogues = _dialogues(found, source, part.max_characters, data)
+            dialogues = _dialogues(found, source, part.max_characters, data, checks)
             found.dialogues += _drawn(dialogues, choice.max_rows, lambda row: order_key(seed, row.id))
 
 
 def _at_hand(found: Gathered, source: Source, data: Path) -> Source | None:
     """The source with those of its files that are there; None where none is, or its list of held-out posts isn't."""
+    if source.name in found.origins:
+        raise UserError(f"source {source.name!r} stands twice; list it once, or give the other its own name")
     found.origins[source.name] = Origin(
         source.title, source.licence, source.citation, source.language, source.redistributable
     )
@@ -205,11 +223,21 @@ def _at_hand(found: Gathered, source: Source, data: Path) -> Source | None:
         if not (data / source.heldout).is_file():
             return None
         found.heldout_keys |= read_heldout(data / source.heldout)
-    present = [file for file in source.files if (data / file.path).is_file()]
-    return source.model_copy(update={"files": present}) if present or source.hub is not None else None
+    return _present(source, data)
 
 
-def _dialogues(found: Gathered, source: Source, limit: int, data: Path) -> Iterator[Dialogue]:
+def _present(source: Source, data: Path) -> Source | None:
+    files = [file for file in source.files if (data / file.path).is_file()]
+    return source.model_copy(update={"files": files}) if files or source.hub is not None else None
+
+
+def was_marked(record: Record) -> bool:
+    """Whether somebody marked the words that carry the record's labels, as far as the record says."""
+    return bool(record.meta.get("evidence_marked", True))
+
+
+def _dialogues(found: Gathered, source: Source, limit: int, data: Path, checks: Checks) -> Iterator[Dialogue]:
+    seen: set[int] = set()
     for row_id, turns in read_turns(source, data):
         reason = turns if isinstance(turns, str) else None
         if not isinstance(turns, str):
@@ -217,9 +245,15 @@ def _dialogues(found: Gathered, source: Source, limit: int, data: Path) -> Itera
                 reason = "the post is in a held-out test set"
             turns = _cut(turns, limit)
             reason = reason or (None if turns else f"the first turn is longer than {limit} characters")
+            if checks.near_duplicates is not None and reason is None:
+                known = hash(tuple(turn["content"] for turn in turns))
+                reason = "a duplicate: the same dialogue" if known in seen else None
+                seen.add(known)
         if reason is not None:
             found.faults.append((row_id, source.name, reason))
         elif not isinstance(turns, str):
+            if checks.mask_personal_data:
+                turns = [{"role": turn["role"], "content": mask(turn["content"]).text} for turn in turns]
             yield Dialogue(row_id, source.name, source.licence, turns)
 
 

@@ -60,7 +60,9 @@ def reads_back(record: Record, style: str, seed: int, evidence_marked: bool = Tr
 
 def text_of(record: Record) -> str:
     """What stands in the question: the post, or the conversation as text."""
-    return record.text if record.text is not None else render_turns([turn.model_dump() for turn in record.turns or []])
+    if record.text is not None:
+        return record.text
+    return render_turns([{"role": turn.role, "content": turn.content} for turn in record.turns or []])
 
 
 def _place(span: Span, labels: list[str], task: Task) -> tuple[int, int, int]:

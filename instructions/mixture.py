@@ -1,10 +1,10 @@
 """Which rows become instructions, how often and in which words: quotas by task and language to an exact total."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from instructions.config import Mixture
+from instructions.config import DEFAULT_TOTAL, Mixture
 from instructions.order import order_key
 from instructions.screen import Row
 from mentalglm.errors import UserError
@@ -50,7 +50,7 @@ def mix(rows: Sequence[Row], mixture: Mixture, style: str, seed: int) -> list[Dr
         firsts = [Drawn(row, _phrasing(row, mixture, style, seed)) for row in chosen]
         drawn += firsts + _repeats(firsts, total - len(firsts), style, seed)
     wanted = mixture.total
-    if wanted is not None:
+    if isinstance(wanted, int):
         repeats = sum(one.repeat > 0 for one in drawn)
         allowed = int(mixture.max_repeats * wanted)
         if len(drawn) < wanted or repeats > allowed:
@@ -93,19 +93,19 @@ def allocate(available: Mapping[str, int], total: int, temperature: float) -> di
 
 def _without_surplus(rows: Sequence[Row], mixture: Mixture, seed: int) -> list[Row]:
     """The rows less those assumed labels that go beyond their share of the total."""
-    limit = int(mixture.max_assumed * (mixture.total or len(rows)))
     assumed = sorted((row for row in rows if row.assumed), key=lambda row: order_key(seed, row.record.id))
+    # Where no total is stated it depends on the limit itself: a assumed beside g given rows are a share a / (g + a).
+    share, given = mixture.max_assumed, len(rows) - len(assumed)
+    limit = int(share * mixture.total if isinstance(mixture.total, int) else share / (1 - share) * given)
     surplus = {row.record.id for row in assumed[limit:]}
     return [row for row in rows if row.record.id not in surplus]
 
 
 def _totals(limits: Mapping[str, int], mixture: Mixture) -> list[tuple[tuple[str, ...], int]]:
     """(languages, how many instructions) for each part of the mixture that is filled by itself."""
-    there: Counter[str] = Counter()
-    for task, limit in limits.items():
-        there[load_task(task).language] += limit
-    if mixture.total is None:
-        return [(("zh", "en"), sum(limits.values()))]
+    if not isinstance(mixture.total, int):
+        most = DEFAULT_TOTAL if mixture.total is None else sum(limits.values())
+        return [(("zh", "en"), min(most, sum(limits.values())))]
     if mixture.language_share is None:
         return [(("zh", "en"), mixture.total)]
     shares = dict(sorted(mixture.language_share.items()))

@@ -24,6 +24,8 @@ _KINDS: tuple[tuple[str, Callable[[str], Iterable[tuple[int, int]]], str, str], 
     ("wechat", wechat_ids, "〔微信号〕", "[wechat id]"),
     ("mention", mentions, "〔用户〕", "[user]"),
 )
+# Everything that may stand in the place of what was masked.
+REPLACEMENTS = frozenset(words for _, _, *both in _KINDS for words in both)
 _NUMBERS = ("id_number", "bank_card", "phone", "qq")
 _FEWEST_DIGITS = 5
 _DIGIT = re.compile("[0-9零〇一二三四五六七八九幺壹贰叁肆伍陆柒捌玖]")

@@ -7,6 +7,7 @@ from typing import Any
 
 from instructions.figures import plain_bars, use_chinese_font
 from instructions.instruction import Instruction
+from instructions.write import make_folder
 from mentalglm.tasks import load_task
 
 # Ten shades that stay apart for colour-blind readers and on paper (after Paul Tol's "muted").
@@ -26,7 +27,7 @@ def draw_corpus(rows: Sequence[Instruction], folder: Path) -> list[str]:
 
     matplotlib.use("Agg")
     use_chinese_font()
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     for old in folder.glob("*.png"):
         old.unlink()
     _draw_tasks(rows, folder / "tasks.png")

@@ -8,7 +8,9 @@ from instructions.config import Config
 from instructions.duplicates import Clusters, near_duplicates, signature
 from instructions.examine import Verdict
 from instructions.gather import Candidate
+from instructions.instruct import text_of
 from instructions.order import order_key, share
+from instructions.personal_data import mask
 from instructions.records import Record
 
 _BY = {"human": 0, "llm": 1, "none": 2}
@@ -72,7 +74,7 @@ def screen(
     _exact(candidates, verdicts, reasons, config.seed)
     posts = _Posts(verdicts, reasons)
     if config.checks.near_duplicates is not None:
-        clusters = _clusters(posts, heldout_texts, config.checks.near_duplicates)
+        clusters = _clusters(posts, heldout_texts, config.checks.near_duplicates, config.checks.mask_personal_data)
         _near(candidates, verdicts, reasons, posts, clusters, config.seed)
     else:
         clusters = Clusters(len(posts.keys))
@@ -98,24 +100,19 @@ class _Posts:
         self.keys: dict[str, int] = {}
         for place, verdict in enumerate(verdicts):
             if reasons[place] is None:
-                number = self.keys.setdefault(_post_of(verdict), len(self.rows))
+                number = self.keys.setdefault(verdict.key, len(self.rows))
                 if number == len(self.rows):
                     self.rows.append([])
                 self.rows[number].append(place)
-        self.texts = [verdicts[rows[0]].record.text or "" for rows in self.rows]
+        self.texts = [text_of(verdicts[rows[0]].record) for rows in self.rows]
         self.signatures = [verdicts[rows[0]].signature for rows in self.rows]
-
-
-def _post_of(verdict: Verdict) -> str:
-    """A conversation is compared with nothing: its turns are no post."""
-    return verdict.key if verdict.record.text is not None else verdict.record.id
 
 
 def _exact(candidates: Sequence[Candidate], verdicts: Sequence[Verdict], reasons: list[str | None], seed: int) -> None:
     same: dict[tuple[str, str], list[int]] = defaultdict(list)
     for place, verdict in enumerate(verdicts):
         if reasons[place] is None:
-            same[verdict.record.task, _post_of(verdict)].append(place)
+            same[verdict.record.task, verdict.key].append(place)
     for places in same.values():
         if len(places) == 1:
             continue
@@ -131,10 +128,10 @@ def _exact(candidates: Sequence[Candidate], verdicts: Sequence[Verdict], reasons
             reasons[place] = "a duplicate: the same post for the same task"
 
 
-def _clusters(posts: _Posts, heldout_texts: Sequence[str], threshold: float) -> Clusters:
-    """Posts that are nearly the same; the held-out ones are numbered behind the others."""
-    heldout_signatures = [signature(text) for text in heldout_texts]
-    roots = near_duplicates([*posts.texts, *heldout_texts], [*posts.signatures, *heldout_signatures], threshold)
+def _clusters(posts: _Posts, heldout_texts: Sequence[str], threshold: float, masked: bool) -> Clusters:
+    """Posts that are nearly the same; the held-out ones are numbered behind the others, masked like them."""
+    heldout = [mask(text).text for text in heldout_texts] if masked else list(heldout_texts)
+    roots = near_duplicates([*posts.texts, *heldout], [*posts.signatures, *map(signature, heldout)], threshold)
     clusters = Clusters(len(roots))
     for number, root in enumerate(roots):
         clusters.join(root, number)
@@ -184,7 +181,7 @@ def _preference(candidate: Candidate, verdict: Verdict, seed: int) -> tuple[int,
 def _splits(
     candidates: Sequence[Candidate],
     verdicts: Sequence[Verdict],
-    reasons: Sequence[str | None],
+    reasons: list[str | None],
     posts: _Posts,
     clusters: Clusters,
     config: Config,
@@ -192,7 +189,7 @@ def _splits(
     """The split of every row: the record's own, or for sources divided by post that of the whole cluster of posts.
 
     Posts of one group and near duplicates go the same way; where a record of their cluster says its split itself, that
-    is the way.
+    is the way. Where such records disagree, those for training give way: validation would no longer tell anything.
     """
     groups: dict[tuple[str, str], int] = {}
     for number, rows in enumerate(posts.rows):
@@ -206,7 +203,7 @@ def _splits(
         root = clusters.find(number)
         smallest[root] = min(smallest.get(root, key_of[number]), key_of[number])
         for place in rows:
-            if not candidates[place].by_post and bound.get(root) != "train":
+            if reasons[place] is None and not candidates[place].by_post and bound.get(root) != "validation":
                 bound[root] = verdicts[place].record.split
     splits: list[str] = [verdict.record.split for verdict in verdicts]
     for number, rows in enumerate(posts.rows):
@@ -215,4 +212,6 @@ def _splits(
         for place in rows:
             if candidates[place].by_post:
                 splits[place] = bound.get(root, drawn)
+            elif reasons[place] is None and splits[place] != bound[root]:
+                reasons[place] = "the post, its group or a post like it is in the validation split"
     return splits

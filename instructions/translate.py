@@ -29,7 +29,7 @@ from instructions.translation import (
     translate_messages,
     translated,
 )
-from instructions.write import write_records, write_text
+from instructions.write import make_folder, write_records, write_text
 from mentalglm.destination import Destination
 from mentalglm.errors import UserError
 from mentalglm.tasks import load_task, task_names
@@ -117,7 +117,7 @@ def translate_records(
         "started": now(),
         "finished": None,
     }
-    out.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(out.parent)
     write_text(beside(out, "manifest.json"), as_text(manifest))
     with Ledger(beside(out, "ledger.jsonl")) as ledger:
         endings = asyncio.run(_translate(wanted, targets, to, connection, destination, grammar, ledger))

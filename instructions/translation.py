@@ -9,9 +9,11 @@ from typing import Any
 from instructions.checks import SPAN_LENGTH, explanation_fault, problems
 from instructions.explain.asking import Checked
 from instructions.explain.outgoing import outgoing
+from instructions.personal_data import REPLACEMENTS, Masked, mask
 from instructions.records import Annotation, Record, Span
 from mentalglm.endpoint import Reply
 from mentalglm.prompt import Messages
+from mentalglm.special_tokens import break_special_tokens
 from mentalglm.tasks import Task, load_task, task_names
 from mentalglm.text_checks import repeats_itself
 
@@ -26,7 +28,7 @@ MASKS = "masked places were lost or added"
 _RATIO = {"zh": (0.12, 1.2), "en": (0.8, 9.0)}
 _HAN = re.compile("[\u3400-\u9fff\uf900-\ufaff]")
 _LETTER = re.compile(r"[^\W\d_]")
-_MASK = re.compile(r"〔[^〔〕\n]{1,8}〕|\[(?:url|email|id number|bank card|phone|qq|wechat|user)\]")
+_MASK = re.compile("|".join(map(re.escape, sorted(REPLACEMENTS))))
 _NAMES = {"zh": "Simplified Chinese, the way people write on social media", "en": "English, as on social media"}
 _SYSTEM = """You translate posts from social media into {language}, for research. Keep the meaning, the tone, line \
 breaks and emoji; make nothing softer, stronger, clearer or more correct than it is. Places like [phone] or 〔电话〕 \
@@ -182,11 +184,18 @@ def _ordered(labels: list[str], target: Target) -> list[str]:
 
 def _given(record: Record) -> dict[str, Any]:
     text = record.text or ""
+    masked = mask(text)
     return {
         "text": outgoing(text).text,
-        "evidence": [outgoing(text[span.start : span.end]).text for span in record.evidence],
+        "evidence": [_masked_words(masked, span) for span in record.evidence],
         "explanation": None if record.explanation is None else outgoing(record.explanation).text,
     }
+
+
+def _masked_words(masked: Masked, span: Span) -> str:
+    """The words of a span as they stand in the masked post: alone, a number could lose what gives it away."""
+    place = masked.moved(span.start, span.end)
+    return "" if place is None else break_special_tokens(masked.text[slice(*place)]).text
 
 
 def _lengths(text: str, to: str) -> tuple[int, int]:

@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from instructions.duplicates import text_key
+from instructions.duplicates import post_key, text_key
 from instructions.heldout import is_held_out, read_heldout
+from instructions.instruction import COLUMNS
 from instructions.records import Record, read_records
-from instructions.write import SPLITS, corpus_hash
+from instructions.write import SPLITS, UNFINISHED, corpus_hash
 from mentalglm.answer import Answer, parse_answer
 from mentalglm.errors import UserError
 from mentalglm.tasks import TASKS, Style, Task, add_tasks, load_task
@@ -50,27 +51,51 @@ def validate_corpus(folder: Path, heldout: list[Path], records: Path | None = No
     """
     if not (folder / "train.parquet").is_file():
         raise UserError(f"{folder}: holds no train.parquet; name the folder that a build wrote", "missing_file")
+    if (folder / UNFINISHED).exists():
+        raise UserError(f"{folder}: its build was interrupted; build it again")
     add_tasks(folder / TASKS)
     forbidden = frozenset[str]().union(*map(_keys, heldout))
     known = {} if records is None else {r.id: r for _, r in read_records(records) if isinstance(r, Record)}
     report = CorpusReport()
-    style = json.loads((folder / "corpus.json").read_text(encoding="utf-8"))["style"]
+    style = _json(folder / "corpus.json", "style")
     rows = _rows(folder)
-    pairs: dict[tuple[str, str], str] = {}
+    seen = _Seen({}, {}, set(), forbidden, known)
     for row in rows:
         report.counts["instructions"] += 1
+        if row["id"] in seen.ids:
+            report.problems.append((row["id"], "the id stands twice"))
+        seen.ids.add(row["id"])
         if row["task"] == "dialogue":
             continue
         task = load_task(row["task"])
-        for reason in _faults(row, task, task.style_in(style), forbidden, pairs, known, report):
+        for reason in _faults(row, task, task.style_in(style), seen, report):
             report.problems.append((row["id"], reason))
-    report.counts["distinct (post, task) pairs"] = len(pairs)
-    report.counts["distinct posts"] = len({key for key, _ in pairs})
-    named = (folder / "corpus.sha256").read_text(encoding="utf-8").strip()
-    if corpus_hash(rows) != named:
+    report.counts["distinct (post, task) pairs"] = len(seen.pairs)
+    report.counts["distinct posts"] = len(seen.splits)
+    if corpus_hash(rows) != _text(folder / "corpus.sha256").strip():
         report.problems.append(("corpus.sha256", "is not the hash of the rows"))
-    _quarantine(folder / "quarantine.jsonl", report)
+    if (folder / "quarantine.jsonl").is_file():  # a stage's rows are quarantined with the whole corpus's
+        _quarantine(folder / "quarantine.jsonl", report)
     return report
+
+
+@dataclass
+class _Seen:
+    """What the rows so far, and the files beside them, have said.
+
+    Attributes:
+        pairs: (post, task) -> the id it stands under, without the number of a repeat.
+        splits: Post -> split.
+        ids: The ids.
+        forbidden: Keys of posts that must not be there.
+        known: Records by id.
+    """
+
+    pairs: dict[tuple[str, str], str]
+    splits: dict[str, str]
+    ids: set[str]
+    forbidden: frozenset[str]
+    known: dict[str, Record]
 
 
 def _keys(path: Path) -> frozenset[str]:
@@ -81,21 +106,40 @@ def _keys(path: Path) -> frozenset[str]:
 
 
 def _rows(folder: Path) -> list[dict[str, Any]]:
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    paths = [folder / f"{split}.parquet" for split in SPLITS]
-    return [row for path in paths if path.is_file() for row in pq.read_table(path).to_pylist()]
+    rows: list[dict[str, Any]] = []
+    for split in SPLITS:
+        path = folder / f"{split}.parquet"
+        if path.is_file():
+            try:
+                found = pq.read_table(path, columns=list(COLUMNS)).to_pylist()
+            except (pa.ArrowException, OSError) as error:
+                raise UserError(f"{path}: cannot be read ({type(error).__name__}); build it again") from None
+            if any(row["split"] != split for row in found):
+                raise UserError(f"{path}: holds rows of another split; build it again")
+            rows += found
+    return rows
 
 
-def _faults(
-    row: dict[str, Any],
-    task: Task,
-    style: str,
-    forbidden: frozenset[str],
-    pairs: dict[tuple[str, str], str],
-    known: dict[str, Record],
-    report: CorpusReport,
-) -> list[str]:
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        raise UserError(f"{path}: cannot be read; build the corpus again", "missing_file") from None
+
+
+def _json(path: Path, key: str) -> Any:
+    try:
+        return json.loads(_text(path))[key]
+    except (ValueError, KeyError, TypeError):
+        raise UserError(f"{path}: is broken; build the corpus again") from None
+
+
+def _faults(row: dict[str, Any], task: Task, style: str, seen: _Seen, report: CorpusReport) -> list[str]:
+    if [message["role"] for message in row["messages"]] != ["user", "assistant"]:
+        return ["the row is not one question and one answer"]
     question, reply = (message["content"] for message in row["messages"])
     post, answer = _post(question, task.styles[style]), parse_answer(reply, task, style)
     if post is None:
@@ -105,15 +149,17 @@ def _faults(
     found = [f"evidence {number} is not in the post" for number in _invented(answer, post)]
     report.counts["evidence quotations"] += len(answer.evidence or ())
     report.counts["explanations"] += answer.explanation is not None
-    key = text_key(post)
-    if is_held_out(post, forbidden):
+    key = post_key(post)
+    if is_held_out(post, seen.forbidden):
         found.append("the post is in a held-out list")
+    if seen.splits.setdefault(key, row["split"]) != row["split"]:
+        found.append("the post stands in both splits")
     # A repeat's id is its pair's with the number of the time behind it.
     first, _, again = row["id"].partition("#")
-    if pairs.setdefault((key, task.name), first) != first:
+    if seen.pairs.setdefault((key, task.name), first) != first:
         found.append("the post stands twice for the task")
     report.counts["rephrased repeats"] += bool(again)
-    if known and (first not in known or sorted(known[first].labels) != sorted(answer.labels)):
+    if seen.known and (first not in seen.known or sorted(seen.known[first].labels) != sorted(answer.labels)):
         found.append("the labels are not those of the record")
     return found
 
@@ -132,8 +178,12 @@ def _invented(answer: Answer, post: str) -> list[int]:
 
 
 def _quarantine(path: Path, report: CorpusReport) -> None:
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        row = json.loads(line)
+    for number, line in enumerate(_text(path).splitlines(), 1):
+        try:
+            row = dict(json.loads(line))
+        except (ValueError, TypeError):
+            report.problems.append((f"quarantine.jsonl:{number}", "is no JSON object"))
+            continue
         report.counts["rows kept without their explanation" if "kept" in row else "rows quarantined"] += 1
         if not row.get("id") or not row.get("reason"):
             report.problems.append((f"quarantine.jsonl:{number}", "has no id or no reason"))

@@ -4,7 +4,8 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from instructions.records import Record
 from mentalglm.errors import UserError
 
 SPLITS = ("train", "validation")
+# Stands in a folder while its files are being replaced; train/ refuses such a folder.
+UNFINISHED = ".unfinished"
 _TAGS = {
     "role_tag": "role",
     "content_tag": "content",
@@ -42,14 +45,15 @@ def write_folder(folder: Path, name: str, rows: Sequence[Instruction], taught: d
     Returns:
         The corpus's hash.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     written: list[str] = []
     ordered: list[Instruction] = []
     for split in SPLITS:
         chosen = [row for row in rows if row.split == split]
         path = folder / f"{split}.parquet"
-        path.unlink(missing_ok=True)
-        if chosen:
+        if not chosen:
+            path.unlink(missing_ok=True)
+        else:
             write_parquet(path, chosen)
             written.append(split)
             ordered += chosen
@@ -58,6 +62,30 @@ def write_folder(folder: Path, name: str, rows: Sequence[Instruction], taught: d
     write_text(folder / "corpus.json", json.dumps(taught, ensure_ascii=False) + "\n")
     write_text(folder / "corpus.sha256", digest + "\n")
     return digest
+
+
+def make_folder(folder: Path) -> None:
+    """Makes a folder, and those it lies in.
+
+    Raises:
+        UserError: It cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be made ({error.strerror}); choose another place") from None
+
+
+@contextmanager
+def unfinished(folder: Path) -> Iterator[None]:
+    """Marks a folder while its files are being replaced: a build killed in between is not mistaken for a whole one."""
+    mark = folder / UNFINISHED
+    try:
+        mark.touch()
+        yield
+        mark.unlink()
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be written ({error.strerror}); choose another --out") from None
 
 
 def write_parquet(path: Path, rows: Sequence[Instruction]) -> None:
@@ -98,7 +126,7 @@ def write_records(path: Path, records: Iterable[Record]) -> None:
             for record in records:
                 file.write(json.dumps(record.model_dump(), ensure_ascii=False) + "\n")
 
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     _aside(path, write)
 
 

@@ -25,6 +25,21 @@ _STOPS_THE_RUN = {
 
 
 @dataclass(frozen=True)
+class Token:
+    """A token of a reply, with what could have stood in its place.
+
+    Attributes:
+        raw: Its bytes, which need not be whole characters.
+        logprob: The natural logarithm of its probability.
+        others: The likeliest tokens at this place, most often itself among them, with theirs.
+    """
+
+    raw: bytes
+    logprob: float
+    others: tuple[tuple[bytes, float], ...] = ()
+
+
+@dataclass(frozen=True)
 class Reply:
     """A model's reply.
 
@@ -33,12 +48,14 @@ class Reply:
         cut: Whether it ran into the token limit.
         prompt_tokens: As the endpoint counted them; 0 where it does not count.
         completion_tokens: Likewise.
+        tokens: The reply's tokens where they were asked for and the endpoint tells them.
     """
 
     text: str
     cut: bool
     prompt_tokens: int
     completion_tokens: int
+    tokens: tuple[Token, ...] = ()
 
 
 @dataclass
@@ -85,6 +102,7 @@ class Endpoint:
         temperature: float = 0.0,
         seed: int = 0,
         grammar: str | None = None,
+        alternatives: int | None = None,
     ) -> Reply:
         """Asks for one reply, waiting for a free place first.
 
@@ -94,6 +112,7 @@ class Endpoint:
             temperature: 0 for the likeliest words.
             seed: For endpoints that sample by one.
             grammar: A Lark grammar that the reply must follow, sent as vLLM's ``structured_outputs``.
+            alternatives: How many tokens to be told with each of the reply's; None asks for no probabilities.
 
         Raises:
             Refused: The endpoint will not answer this request (4xx other than 408, 409, 429).
@@ -102,7 +121,11 @@ class Endpoint:
         """
         import openai
 
-        body = {"structured_outputs": {"grammar": grammar}} if grammar is not None else None
+        asked: dict[str, Any] = {}
+        if grammar is not None:
+            asked["extra_body"] = {"structured_outputs": {"grammar": grammar}}
+        if alternatives is not None:
+            asked |= {"logprobs": True, "top_logprobs": alternatives}
         async with self._free:
             try:
                 done = await self._client.chat.completions.create(
@@ -111,7 +134,7 @@ class Endpoint:
                     max_tokens=max_tokens,
                     temperature=temperature,
                     seed=seed,
-                    extra_body=body,
+                    **asked,
                 )
             except openai.APIConnectionError as error:  # time-outs included
                 raise Unreachable(_cause(error)) from None
@@ -140,7 +163,7 @@ class Endpoint:
         self.traffic.replies += 1
         self.traffic.prompt_tokens += sent
         self.traffic.completion_tokens += written
-        return Reply(text, choice.finish_reason == "length", sent, written)
+        return Reply(text, choice.finish_reason == "length", sent, written, _tokens(choice, text))
 
 
 @asynccontextmanager
@@ -218,6 +241,22 @@ def _transport(destination: Destination, concurrency: int) -> Any:
             raise failure
 
     return Pinned(limits=httpx2.Limits(max_connections=concurrency), trust_env=False)
+
+
+def _tokens(choice: Any, text: str) -> tuple[Token, ...]:
+    """The tokens as far as they fit ``text``, which they don't behind a removed ``<think>``."""
+    tokens, begun, whole = [], b"", text.encode("utf-8", "replace")
+    for entry in getattr(choice.logprobs, "content", None) or []:
+        begun += _raw(entry)
+        if not whole.startswith(begun):
+            break
+        others = tuple((_raw(other), other.logprob) for other in entry.top_logprobs or ())
+        tokens.append(Token(_raw(entry), entry.logprob, others))
+    return tuple(tokens)
+
+
+def _raw(entry: Any) -> bytes:
+    return entry.token.encode("utf-8", "replace") if entry.bytes is None else bytes(entry.bytes)
 
 
 def _cause(error: Exception) -> str:

@@ -40,6 +40,8 @@ def read_instructions(folder: Path, split: str) -> list[dict[str, Any]]:
         advice = "build it first: python -m instructions build"
         raise UserError(f"{folder} holds no train.parquet; {advice}", "missing_file")
     add_tasks(folder / TASKS)
+    if (folder / ".unfinished").exists():
+        raise UserError(f"{folder}: its build was interrupted; build it again", "missing_file")
     path = folder / f"{split}.parquet"
     return list(pyarrow.parquet.read_table(path).to_pylist()) if path.is_file() else []
 

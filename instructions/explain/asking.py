@@ -66,7 +66,8 @@ class Asker:
                 seed=how.seed + attempt,
                 grammar=grammar,
             )
-            entry = self.ledger.add(key, {"id": row_id, "what": "reply", "model": self.endpoint.model, **vars(reply)})
+            kept = {name: value for name, value in vars(reply).items() if name != "tokens"}
+            entry = self.ledger.add(key, {"id": row_id, "what": "reply", "model": self.endpoint.model, **kept})
         return key, Reply(entry["text"], entry["cut"], entry["prompt_tokens"], entry["completion_tokens"])
 
 

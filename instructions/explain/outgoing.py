@@ -1,19 +1,12 @@
 """What may leave: personal data masked, and strings that a model's template could take for its own broken up."""
 
-import re
 from collections import Counter
 from dataclasses import dataclass
 
 from instructions.personal_data import mask
 from instructions.records import Record
 from mentalglm.prompt import render_turns
-
-# <|user|>, <｜begin▁of▁sentence｜>, [gMASK], [INST], <sop>, <s>, <start_of_turn>, <think> …
-_SPECIAL = re.compile(
-    r"<(?=[|｜][^<>\n]{0,60}[|｜]>)|<(?=/?(?:s|sop|eop|bos|eos|pad|unk|mask|think|tool_call|start_of_turn|end_of_turn)>)"
-    r"|<(?=<SYS>>|</SYS>>)|\[(?=/?(?:[gs]?MASK|INST|SEP|CLS|PAD|UNK)\])",
-    re.IGNORECASE,
-)
+from mentalglm.special_tokens import break_special_tokens
 
 
 @dataclass(frozen=True)
@@ -34,8 +27,8 @@ class Outgoing:
 def outgoing(text: str) -> Outgoing:
     """``text`` with personal data masked and special-token strings broken by a space behind their first sign."""
     masked = mask(text)
-    safe, broken = _SPECIAL.subn(lambda found: found.group() + " ", masked.text)
-    return Outgoing(safe, Counter(change.kind for change in masked.changes), broken)
+    safe = break_special_tokens(masked.text)
+    return Outgoing(safe.text, Counter(change.kind for change in masked.changes), len(safe.places))
 
 
 def outgoing_post(record: Record) -> Outgoing:

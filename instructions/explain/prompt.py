@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 from instructions.instruct import text_of
 from instructions.records import Record
-from mentalglm.answer import Answer, Quote, render_answer, render_head
-from mentalglm.decoding.grammar import answer_grammar
+from mentalglm.answer import Answer, Quote, render_answer
 from mentalglm.prompt import Messages, build_messages
 from mentalglm.tasks import Task
 
@@ -78,14 +77,6 @@ def again_messages(messages: Messages, reply: str, reasons: Sequence[str], langu
     between = "；" if language == "zh" else "; "
     told = _AGAIN[language].format(reasons=between.join(reasons))
     return [*messages, {"role": "assistant", "content": reply or "…"}, {"role": "user", "content": told}]
-
-
-def explain_grammar(post: str, labels: Sequence[str], task: Task, style: str) -> str:
-    """A Lark grammar of whole replies: the gold labels' first sentence, then what `answer_grammar` admits."""
-    gap = " " if task.language == "en" and task.styles[style].evidence is not None else ""
-    head = json.dumps(render_head(tuple(labels), task, style) + gap, ensure_ascii=False)
-    start, _, rest = answer_grammar(post, list(labels), task, style).partition("start: ")
-    return f"{start}start: {head} {rest}"
 
 
 def system_prompt(task: Task, style: str) -> str:

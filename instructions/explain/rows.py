@@ -10,6 +10,7 @@ from instructions.explain.progress import Progress
 from instructions.records import Record, read_records
 from mentalglm.endpoint import Refused, Unreachable
 from mentalglm.errors import UserError
+from mentalglm.tasks import task_names
 
 # So many rows in a row without any reply, and the endpoint is not worth asking further.
 _ENOUGH = 10
@@ -33,6 +34,19 @@ class Endings:
             return self.unanswered[row_id]
         outcome = self.outcomes.get(row_id)
         return "; ".join(outcome.problems) if outcome is not None and outcome.value is None else None
+
+
+def require_tasks(records: Iterable[Record]) -> None:
+    """Refuses records of a task that nobody has described.
+
+    Raises:
+        UserError: There are some.
+    """
+    unknown = sorted({record.task for record in records} - set(task_names()))
+    if unknown:
+        raise UserError(
+            f"unknown task {unknown[0]!r}; name the folder of its YAML with --tasks, such as a build's tasks/"
+        )
 
 
 def read_rows(path: Path) -> tuple[list[Record], dict[str, str]]:

@@ -13,16 +13,17 @@ from instructions.explain.ledger import Ledger, key_of
 from instructions.explain.manifest import as_text, new_manifest, now
 from instructions.explain.outgoing import Outgoing, outgoing_post
 from instructions.explain.progress import Progress
-from instructions.explain.prompt import again_messages, explain_grammar, explain_messages
+from instructions.explain.prompt import again_messages, explain_messages
 from instructions.explain.quality import TWIN, UNRECOVERED, check_reply, told
 from instructions.explain.recovery import ByClassifier, ByModel, Recovery
-from instructions.explain.rows import Endings, read_rows, settle_rows
+from instructions.explain.rows import Endings, read_rows, require_tasks, settle_rows
 from instructions.explain.seen import Seen
 from instructions.explain.settings import ExplainSettings
 from instructions.records import Record, Span
-from instructions.write import write_records, write_text
+from instructions.write import make_folder, write_records, write_text
 from mentalglm.destination import Destination
 from mentalglm.endpoint import Reply
+from mentalglm.remote.grammars import whole_answer_grammar
 from mentalglm.tasks import Task, load_task
 from mentalglm.writers import json_line
 
@@ -55,12 +56,13 @@ def explain_records(path: Path, out: Path, connection: Connection, settings: Exp
     """
     records, faults = read_rows(path)
     destination = connection.check()
+    require_tasks(records)
     unfit = {one.id: found[0] for one in records if one.explanation is None and (found := problems(one))}
     wanted = [one for one in records if one.explanation is None and one.id not in unfit][: settings.limit]
     tasks = [load_task(name) for name in sorted({one.task for one in wanted})]
     examples = read_examples(settings.examples, [task.name for task in tasks])
     posts = {one.id: outgoing_post(one) for one in wanted}
-    out.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(out.parent)
     manifest = new_manifest(path, connection, settings, destination, tasks, examples, posts)
     write_text(beside(out, "manifest.json"), as_text(manifest))
     with Ledger(beside(out, "ledger.jsonl")) as ledger:
@@ -136,7 +138,7 @@ async def _explain(
                 check,
                 lambda reply, reasons: again_messages(messages, reply, told(reasons, task.language), task.language),
                 attempts=connection.attempts,
-                grammar=explain_grammar(post, record.labels, task, style) if settings.grammar else None,
+                grammar=whole_answer_grammar(post, record.labels, task, style) if settings.grammar else None,
                 checked_with=checked_with,
             )
 

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from instructions.explain.cli import Tasks, known_tasks
 from mentalglm.errors import UserError
 
 review_app = typer.Typer(no_args_is_help=True, help="Let experts rate explanations, and read their ratings back.")
@@ -18,10 +19,12 @@ def export(
     n: Annotated[int, typer.Option("--n", min=1, help="How many explanations.")] = 100,
     by: Annotated[str, typer.Option(help="Whose explanations: llm, human or all.")] = "llm",
     seed: Annotated[int, typer.Option(help="Decides which, and their order.")] = 0,
+    tasks: Tasks = None,
 ) -> None:
     """Draw explanations and write a workbook to rate them in; the key beside it stays with you."""
     from instructions.review.export import export_review, key_path
 
+    known_tasks(tasks)
     if by not in ("llm", "human", "all"):
         raise UserError(f"--by {by!r} is not known; use llm, human or all")
     if out.suffix != ".xlsx":
@@ -42,12 +45,12 @@ def read(
     from instructions.review.ratings import read_ratings
     from instructions.review.report import report
     from instructions.review.statistics import statistics
-    from instructions.write import write_text
+    from instructions.write import make_folder, write_text
 
     folder = workbooks[0].parent
     found = statistics(read_ratings(workbooks, key or folder / "review.key.json"))
     target = out or folder
-    target.mkdir(parents=True, exist_ok=True)
+    make_folder(target)
     write_text(target / "review.json", json.dumps(found, ensure_ascii=False, indent=1) + "\n")
     write_text(target / "review.md", report(found))
     for fault in found["faults"]:

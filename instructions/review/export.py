@@ -5,15 +5,17 @@ import json
 from pathlib import Path
 from typing import Any
 
+from instructions.explain.rows import require_tasks
 from instructions.personal_data import mask
 from instructions.records import Record, read_records
 from instructions.review.aspects import ANCHORS, ASPECTS, HELP, SCALE
 from instructions.review.sample import draw
 from instructions.workbook.paper import write_rows, write_text
+from instructions.write import make_folder
 from instructions.write import write_text as write_file
 from mentalglm.errors import UserError
 from mentalglm.prompt import render_turns
-from mentalglm.tasks import load_task, task_names
+from mentalglm.tasks import load_task
 from mentalglm.writers import display_of
 
 RATINGS, GUIDE = "评分 ratings", "说明 instructions"
@@ -39,7 +41,8 @@ def export_review(path: Path, out: Path, count: int, seed: int, by: str) -> int:
         UserError: There is none.
     """
     records = [record for _, record in read_records(path) if isinstance(record, Record)]
-    records = [one for one in records if one.explanation is not None and one.task in task_names()]
+    require_tasks(records)
+    records = [one for one in records if one.explanation is not None]
     wanted = [one for one in records if by in ("all", one.explanation_by)]
     if not wanted:
         raise UserError(f"{path}: no record with an explanation by {by!r}; see --by")
@@ -92,8 +95,11 @@ def _write_book(out: Path, drawn: list[Record], review: str) -> None:
         choice.add(f"{letter}2:{letter}{len(rows) + 1}")
     _write_help(book.create_sheet(GUIDE, 0), review)
     book.active = 0
-    out.parent.mkdir(parents=True, exist_ok=True)
-    book.save(out)
+    make_folder(out.parent)
+    try:
+        book.save(out)
+    except OSError as error:
+        raise UserError(f"{out}: cannot be written ({error.strerror}); choose another --out") from None
 
 
 def _write_help(sheet: Any, review: str) -> None:

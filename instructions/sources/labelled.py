@@ -1,6 +1,7 @@
 """From a source's rows to records: one record per row and task, or a reason why there is none."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from instructions.sources.posts import Post, Unusable, post_reader
 from instructions.sources.rows import Place, read_source_rows
 from instructions.sources.source import Source
 from instructions.sources.spans import locate
+from instructions.sources.turns import read_turns
 from mentalglm.answer import Answer, parse_answer
 from mentalglm.errors import UserError
 from mentalglm.tasks import Task, load_task
@@ -47,6 +49,8 @@ def read_records_of(source: Source, data: Path) -> Iterator[Record | Fault]:
     Raises:
         UserError: A task is unknown or does not fit the source, or a file is missing or broken as a whole.
     """
+    if not source.tasks:
+        raise UserError(f"source {source.name!r} names no tasks, so its rows have no labels; put it under dialogue:")
     readers = [LabelReader(rows, _fitting_task(rows.task, source)) for rows in source.tasks]
     for reader in readers:
         reader.check(source.name)
@@ -67,6 +71,24 @@ def read_records_of(source: Source, data: Path) -> Iterator[Record | Fault]:
                 record = _record_or_fault(post, row, row_id, split, reader, source)
                 if record is not None:
                     yield record
+
+
+def read_posts_of(source: Source, data: Path) -> Iterator[str]:
+    """The posts of a source, whatever their labels; of dialogue, what its users say.
+
+    Raises:
+        UserError: A file is missing or broken as a whole.
+    """
+    if not source.tasks:
+        for _, turns in read_turns(source, data):
+            if not isinstance(turns, str):
+                yield from (turn["content"] for turn in turns if turn["role"] == "user")
+        return
+    read_post = post_reader(source, [load_task(rows.task) for rows in source.tasks])
+    for _, row in read_source_rows(source, data):
+        if not isinstance(row, str):
+            with suppress(Unusable, KeyError, TypeError, ValueError, AttributeError):
+                yield read_post(row).text
 
 
 def _fitting_task(name: str, source: Source) -> Task:

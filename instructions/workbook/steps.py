@@ -1,5 +1,6 @@
 """The steps of an import: propose a mapping or take an edited one, measure agreement, ask for or take in decisions."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from instructions.workbook.report import as_json, as_markdown, one_line
 from instructions.workbook.sheets import Sheet, read_sheets
 from instructions.workbook.statistics import agreement
 from instructions.workbook.table import write_table
+from instructions.write import make_folder
 from mentalglm.errors import UserError
 from mentalglm.tasks.loader import add_task, add_tasks, task_from, task_names
 
@@ -32,6 +34,8 @@ def propose_mappings(workbook: Path, out: Path, task: str | None, say: Say, show
     Raises:
         UserError: The file is no workbook or holds no posts with labels, or an earlier mapping would be overwritten.
     """
+    if task is not None and not re.fullmatch(r"[a-z][a-z0-9_]*", task):
+        raise UserError(f"--task {task!r}: a task is called by small letters, digits and _, such as sleep_trouble")
     earlier = out / "mapping.yaml"
     if earlier.exists():
         raise UserError(f"{earlier} is already there; go on with --mapping {earlier}, or choose another --out")
@@ -45,7 +49,7 @@ def propose_mappings(workbook: Path, out: Path, task: str | None, say: Say, show
             f"{workbook}: no sheet has a column of posts and columns of labels; name the task with --task "
             f"({', '.join(task_names())}, or a new name), or give the columns plainer names"
         )
-    _folder(out)
+    make_folder(out)
     for number, proposal in enumerate(proposals, 1):
         suffix = "" if number == 1 else f"-{number}"
         path = out / f"mapping{suffix}.yaml"
@@ -56,7 +60,7 @@ def propose_mappings(workbook: Path, out: Path, task: str | None, say: Say, show
             place = out / "tasks" / f"{new['name']}.yaml"
             if new["name"] not in task_names():
                 add_task(task_from(new, str(place)))
-                _folder(place.parent)
+                make_folder(place.parent)
                 _write(place, task_text(new))
         for todo in proposal.todos:
             say(f"TODO {path.name}: {todo}")
@@ -74,7 +78,7 @@ def follow_mapping(workbook: Path, out: Path, mapping: Path, adjudicated: Path |
     source = load_source(mapping if mapping.suffix else Path(f"{mapping}.yaml"))
     suffix = mapping.stem.removeprefix("mapping") if mapping.stem.startswith("mapping") else ""
     sheets = described_sheets(source, workbook)
-    _folder(out)
+    make_folder(out)
     _measure(workbook, source, sheets, out, suffix, adjudicated, say)
 
 
@@ -131,13 +135,6 @@ def _heading(workbook: Path, path: Path, proposal: Proposal) -> list[str]:
             "which is written anew with every run."
         )
     return lines
-
-
-def _folder(path: Path) -> None:
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"{path}: cannot be made ({error.strerror}); choose another --out") from None
 
 
 def _write(path: Path, text: str) -> None:

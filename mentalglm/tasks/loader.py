@@ -131,7 +131,7 @@ def load_task_file(path: Path) -> Task:
     except UnicodeDecodeError:
         raise UserError(f"{path}: not UTF-8; save it as UTF-8") from None
     except yaml.YAMLError as error:
-        raise UserError(f"{path}: not valid YAML: {str(error).splitlines()[-1].strip()}") from None
+        raise UserError(f"{path}: not valid YAML: {yaml_problem(error)}") from None
     task = task_from(data, str(path))
     if task.name != path.stem:
         raise UserError(f"{path}: name: {task.name!r} must equal the file's name, {path.stem!r}")
@@ -192,6 +192,13 @@ def prompt_hash(task: Task, style: str) -> str:
     """
     content = task.model_dump_json(exclude={"styles"}) + task.styles[style].model_dump_json(exclude={"variants"})
     return hashlib.sha256(content.encode()).hexdigest()
+
+
+def yaml_problem(error: yaml.YAMLError) -> str:
+    """One line on what is wrong with a YAML file, and in which line of it."""
+    problem, mark = getattr(error, "problem", None), getattr(error, "problem_mark", None)
+    where = f" (line {mark.line + 1})" if mark is not None else ""
+    return f"{problem or str(error).splitlines()[0]}{where}"
 
 
 def first_problem(error: ValidationError) -> str:

@@ -14,7 +14,7 @@ POSTS = (
 )
 
 
-def record(text: str = POSTS[0], **changes: Any) -> Record:
+def record(text: str = POSTS[0], /, **changes: Any) -> Record:
     """A record of emotional_safety, labelled 安全, unless told otherwise."""
     row: dict[str, Any] = {
         "id": f"made:{text}",
@@ -35,6 +35,6 @@ def record(text: str = POSTS[0], **changes: Any) -> Record:
     return Record.model_validate(row | changes)
 
 
-def candidate(text: str = POSTS[0], rank: int = 0, by_post: bool = True, **changes: Any) -> Candidate:
+def candidate(text: str = POSTS[0], /, rank: int = 0, by_post: bool = True, **changes: Any) -> Candidate:
     """A candidate whose evidence nobody marked."""
     return Candidate(record(text, **changes), rank, by_post, evidence_marked=False)

@@ -123,12 +123,13 @@ def test_a_dialogue_is_cut_at_a_turn(data: Path, tmp_path: Path) -> None:
     text = "dialogue: {max_characters: 7, sources: [{name: emollm}]}"
     rows = build(config(tmp_path, text), data, tmp_path / "out")
     # 你好 + 你好呀 + 再见 would fit, but a question without its answer goes too.
-    assert [row.messages for row in rows.rows] == [said("你好", "你好呀")] * 2
+    assert [row.messages for row in rows.rows] == [said("你好", "你好呀")]
+    assert [reason for _, _, reason in rows.quarantined] == ["a duplicate: the same dialogue"]
 
 
 def test_a_missing_file_is_named_and_the_rest_goes_on(data: Path, tmp_path: Path) -> None:
     (data / "kdconv" / "music_dev.json").unlink()
-    text = "dialogue: {sources: [{name: kdconv}, {name: emollm}]}"
+    text = "checks: {near_duplicates: null}\ndialogue: {sources: [{name: kdconv}, {name: emollm}]}"
     rows = build(config(tmp_path, text), data, tmp_path / "out")
     assert len(rows.gathered.missing) == 1
     assert rows.gathered.missing[0].startswith("kdconv: kdconv/music_dev.json")

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import random
 import signal
 import subprocess
 import sys
@@ -57,7 +58,7 @@ def campus(folder: Path, rows: int = 60) -> None:
         writer.writerow(["学号", "正文", "焦虑", "依据", "说明"])
         for n in range(rows):
             # Posts with nothing in common, so that none is a near duplicate.
-            post = "".join(chr(0x4E00 + 30 * n + k) for k in range(28)) + "，后天考试"
+            post = "".join(map(chr, random.Random(n).sample(range(0x4E00, 0x9FA5), 28))) + "，后天考试"
             why = "文中写到后天考试，语气里的担心与标签相符，没有写到别的困扰。" if n % 2 else ""
             writer.writerow([f"s{n // 2}", post, LEVELS[n % 3], "后天考试", why])
 
@@ -214,8 +215,117 @@ def test_one_process_or_two_and_twice_give_the_same_hash(own: Path, tmp_path: Pa
     assert len(hashes) == 1
 
 
+def changed(own: Path, **changes: Any) -> dict[str, Any]:
+    """Writes the config again with changes, and returns it."""
+    config: dict[str, Any] = yaml.safe_load(own.read_text(encoding="utf-8")) | changes
+    own.write_text(yaml.safe_dump(config, allow_unicode=True, sort_keys=False), encoding="utf-8")
+    return config
+
+
+def test_test_rows_of_a_source_are_held_out_of_the_whole_build(own: Path, tmp_path: Path) -> None:
+    config = changed(own)
+    first = config["sources"][0]["source"]
+    second = first | {"name": "tested", "splits": "file", "files": [{"path": "tested.csv", "split": "test"}]}
+    lines = (tmp_path / "campus.csv").read_bytes().splitlines(keepends=True)
+    (tmp_path / "tested.csv").write_bytes(b"".join(lines[:11]))
+    changed(own, sources=[*config["sources"], {"source": second}])
+    built = build(own, tmp_path, tmp_path / "out")
+    assert len(built.rows) == len(rows_of(tmp_path / "out")) == 50
+    assert [why for _, _, why in built.quarantined] == ["the post is in a held-out test set"] * 10
+    assert {row.split for row in built.rows} <= {"train", "validation"}
+
+
+def test_posts_of_a_held_out_source_count_whatever_their_labels(own: Path, tmp_path: Path) -> None:
+    config = changed(own)
+    source = config["sources"][0]["source"]
+    lines = (tmp_path / "campus.csv").read_bytes().splitlines(keepends=True)
+    (tmp_path / "tested.csv").write_bytes(b"".join(lines[:11]).replace("无".encode("gb18030"), "？".encode("gb18030")))
+    held = source | {"name": "tested", "files": ["tested.csv"]}
+    absent = source | {"name": "absent", "files": ["absent.csv"]}
+    changed(own, checks={"heldout_sources": [{"source": held}, {"source": absent}]})
+    built = build(own, tmp_path, tmp_path / "out")
+    assert len(built.rows) == 50
+    assert built.gathered.missing == ["held out: absent: absent.csv"]
+    with pytest.raises(UserError, match="absent"):
+        build(own, tmp_path, tmp_path / "strict", strict=True)
+
+
+def test_rows_read_again_do_not_say_that_there_is_no_evidence(own: Path, tmp_path: Path) -> None:
+    config = changed(own)
+    del config["sources"][0]["source"]["evidence"]
+    changed(own, **config)
+    build(own, tmp_path, tmp_path / "out", records_to=tmp_path / "records.jsonl")
+    again = {"name": "again", "records": {"files": ["records.jsonl"]}, "tasks": config["tasks"]}
+    changed(own, **again, sources=[])
+    for folder in (tmp_path / "out", tmp_path / "again"):
+        if folder.name == "again":
+            build(own, tmp_path, folder)
+        assert not any("依据：" in row["messages"][1]["content"] for row in rows_of(folder))
+
+
+NO_TASKS = {"name": "x", "reader": "lines", "files": ["campus.csv"], "language": "zh"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"stages": [{"name": "a", "languages": ["zh"]}, {"name": "a", "languages": ["en"]}]}, "the name 'a' is taken"),
+        ({"stages": [{"name": "dataset", "languages": ["zh"]}]}, "the name 'dataset' is taken"),
+        ({"checks": {"near_duplicates": 0.3}}, "near_duplicates"),
+        (
+            {"sources": [{"source": {"name": "x", "reader": "lines", "files": ["campus.csv"], "language": "zh"}}]},
+            "no tasks",
+        ),
+        ({"sources": [{"source": {"name": "x", "reader": "lines"}}]}, "campus: sources.0: "),
+    ],
+)
+def test_mistakes_are_one_line_that_says_where(own: Path, tmp_path: Path, changes: dict[str, Any], said: str) -> None:
+    changed(own, **changes)
+    done = run("build", own, "--data", tmp_path, "--out", tmp_path / "out")
+    assert done.returncode == 2 and len(done.stderr.splitlines()) == 1, done.stderr
+    assert said in done.stderr
+
+
+def test_a_source_twice_a_key_twice_no_folder_and_broken_yaml_are_one_line(own: Path, tmp_path: Path) -> None:
+    config = changed(own)
+    changed(own, sources=config["sources"] * 2)
+    with pytest.raises(UserError, match="'campus-2025' stands twice"):
+        build(own, tmp_path, tmp_path / "out")
+    with pytest.raises(UserError, match="no such folder"):
+        build(own, tmp_path / "nowhere", tmp_path / "out")
+    own.write_text(own.read_text(encoding="utf-8") + "name: again\n", encoding="utf-8")
+    with pytest.raises(UserError, match="the key 'name' stands twice"):
+        build(own, tmp_path, tmp_path / "out")
+    own.write_text("name: [\n", encoding="utf-8")
+    with pytest.raises(UserError, match=r"not valid YAML: .*\(line 2\)"):
+        build(own, tmp_path, tmp_path / "out")
+
+
+def test_a_stage_of_an_earlier_build_is_gone(own: Path, tmp_path: Path) -> None:
+    changed(own, stages=[{"name": "first", "languages": ["zh"]}])
+    build(own, tmp_path, tmp_path / "out")
+    assert (tmp_path / "out" / "first" / "train.parquet").is_file()
+    changed(own, stages=[])
+    build(own, tmp_path, tmp_path / "out")
+    assert not (tmp_path / "out" / "first").exists()
+
+
+def test_dialogue_is_masked_and_told_apart(tmp_path: Path) -> None:
+    talk = [{"role": "user", "content": "打我13912345678"}, {"role": "assistant", "content": "好"}]
+    lines = [{"messages": talk}, {"messages": talk}]
+    (tmp_path / "talk.jsonl").write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
+    source = {"name": "talk", "reader": "messages", "files": ["talk.jsonl"], "language": "zh"}
+    config = {"name": "talk", "dialogue": {"sources": [{"source": source}]}}
+    (tmp_path / "talk.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
+    built = build(tmp_path / "talk.yaml", tmp_path, tmp_path / "out")
+    assert [row.messages[0]["content"] for row in built.rows] == ["打我〔电话〕"]
+    assert [why for _, _, why in built.quarantined] == ["a duplicate: the same dialogue"]
+
+
 @pytest.mark.slow
-def test_a_killed_build_leaves_the_last_one_whole(own: Path, tmp_path: Path) -> None:
+def test_a_killed_build_is_not_mistaken_for_a_whole_one(own: Path, tmp_path: Path) -> None:
+    from train.data import read_instructions
+
     out = tmp_path / "out"
     digest = build(own, tmp_path, out).digest
     campus(tmp_path, rows=3000)
@@ -227,6 +337,13 @@ def test_a_killed_build_leaves_the_last_one_whole(own: Path, tmp_path: Path) -> 
         child.wait()
         for split in ("train", "validation"):
             pq.read_table(out / f"{split}.parquet")  # every file is whole
+        if (out / "corpus.sha256").read_text(encoding="utf-8").strip() != digest:
+            continue
+        if not (out / ".unfinished").exists():
+            assert len(rows_of(out)) == 60  # the last build, untouched
+        else:
+            with pytest.raises(UserError, match="interrupted"):
+                read_instructions(out, "train")
     assert run("build", own, "--data", tmp_path, "--out", out).returncode == 0
     assert (out / "corpus.sha256").read_text(encoding="utf-8").strip() != digest
     assert len(rows_of(out)) == 3000

@@ -114,6 +114,24 @@ def test_the_seed_draws() -> None:
     assert ids(drawn(rows, total=50)) != ids(drawn(rows, seed=2, total=50))
 
 
+def test_assumed_labels_stay_within_their_share_where_no_total_is_stated() -> None:
+    task = "cognitive_distortion"
+    rows = [row(n, task) for n in range(85)] + [row(100 + n, task, assumed=True) for n in range(400)]
+    found = drawn(rows)
+    assert (len(found), sum(one.row.assumed for one in found)) == (100, 15)
+
+
+def test_where_no_total_is_stated_there_are_fifty_thousand_at_most() -> None:
+    rows = [row(n) for n in range(50_200)]
+    assert len(drawn(rows)) == 50_000
+    assert len(drawn(rows, total="all")) == 50_200
+
+
+def test_a_language_share_needs_a_total() -> None:
+    with pytest.raises(ValueError, match="divides a total"):
+        Mixture.model_validate({"language_share": {"zh": 0.5, "en": 0.5}})
+
+
 def test_no_task_goes_beyond_its_limit() -> None:
     rows = [row(n) for n in range(100)] + [row(n, "stress") for n in range(30)]
     found = drawn(rows, max_per_task=40)

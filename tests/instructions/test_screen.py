@@ -128,6 +128,55 @@ def test_the_build_divides_posts_and_never_a_post_a_group_or_near_duplicates() -
     assert {row.record.id: row.record.split for row in again.rows} == splits
 
 
+def conversation(number: int, **changes: object) -> Candidate:
+    said = [
+        {"role": "user", "content": f"第{number}次和你聊，{numbered(60)[number]}"},
+        {"role": "assistant", "content": "我在听"},
+    ]
+    row = {"text": None, "turns": said, "task": "therapy_engagement", "labels": ["clear_non_engagement"]}
+    return candidate(f"c{number}", **row | {"group": f"g{number}"} | changes)
+
+
+def test_conversations_are_compared_by_what_is_said_in_them() -> None:
+    rows = [conversation(n) for n in range(30)]
+    rows += [conversation(3, id="again"), conversation(4, id="other", labels=["clear_engagement"])]
+    found = screened(rows)
+    assert len(found.rows) == 29
+    assert reasons(found).keys() & {"again", "made:c3"} and {"made:c4", "other"} <= reasons(found).keys()
+    held = conversation(7).record.turns
+    assert held is not None
+    left = screened(rows, [text_key(held[0].content)])
+    assert reasons(left)["made:c7"] == "the post is in a held-out test set"
+
+
+def test_posts_that_differ_by_a_masked_name_are_the_same_post() -> None:
+    rows = [candidate("@张三李四 " + LONG, id="a"), candidate("@王五赵六 " + LONG, id="b", labels=["临界"])]
+    found = screened(rows)
+    assert reasons(found) == dict.fromkeys("ab", "conflicting labels: the same post has others elsewhere")
+
+
+def test_a_near_duplicate_of_a_held_out_post_is_found_behind_a_mask() -> None:
+    found = screened(
+        [candidate(NEARLY + " https://example.org/a", id="a")], heldout=[LONG + " https://example.org/b/c/d"]
+    )
+    assert reasons(found) == {"a": "the post is nearly one of a held-out test set"}
+
+
+def test_posts_of_emoji_alone_are_different_posts() -> None:
+    rows = [candidate("😀😀", id="a"), candidate("😭😭", id="b", labels=["临界"])]
+    rows += [candidate("💀💀💀", id="c", labels=["不安全"])]
+    assert kept(screened(rows)) == ["a", "b", "c"]
+
+
+def test_sources_that_divide_themselves_never_put_a_post_on_both_sides() -> None:
+    rows = [candidate(id="train", by_post=False, labels=["安全"])]
+    rows += [candidate(id="validation", by_post=False, split="validation", task="risk_category", labels=[])]
+    rows += [candidate(POSTS[1], id="other", by_post=False)]
+    found = screened(rows)
+    assert {row.record.id: row.record.split for row in found.rows} == {"validation": "validation", "other": "train"}
+    assert reasons(found) == {"train": "the post, its group or a post like it is in the validation split"}
+
+
 def test_a_post_that_another_source_binds_to_training_is_not_put_aside() -> None:
     posts = numbered(40)
     bound = [

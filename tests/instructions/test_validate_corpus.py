@@ -12,7 +12,8 @@ import pytest
 from instructions.build import build
 from instructions.duplicates import text_key
 from instructions.validate_corpus import validate_corpus
-from instructions.write import write_text
+from instructions.write import UNFINISHED, write_text
+from mentalglm.errors import UserError
 
 ROOM = Path(__file__).parents[2] / "instructions"
 CONFIG = """
@@ -72,6 +73,13 @@ def test_spoiled_rows_are_found(change: Callable[..., list[str]]) -> None:
     def another_question(rows: list[dict[str, Any]]) -> None:
         rows[0]["messages"][0]["content"] = "你好"
 
+    def both_splits(rows: list[dict[str, Any]]) -> None:
+        rows.append(rows[0] | {"split": "validation"})
+
+    with pytest.raises(UserError, match="rows of another split"):
+        change(both_splits)
+    assert change(lambda rows: rows.append(rows[0])) == ["the id stands twice"]
+    assert change(lambda rows: rows[0]["messages"].pop()) == ["the row is not one question and one answer"]
     assert change(invented_evidence) == ["evidence 0 is not in the post"]
     assert change(no_label) == ["the answer does not parse"]
     assert change(another_label) == ["the labels are not those of the record"]
@@ -91,6 +99,37 @@ def test_a_changed_row_changes_the_hash_and_a_held_out_post_is_found(built: Path
     write_text(lists, json.dumps({"sets": {"x": [text_key(record["text"])]}}))
     found = {reason for _, reason in validate_corpus(built, [lists]).problems}
     assert found <= {"the post is in a held-out list"}
+
+
+def test_a_post_in_both_splits_is_found(built: Path, tmp_path: Path) -> None:
+    table = pq.read_table(built / "train.parquet")
+    first = table.slice(0, 1).to_pylist()[0]
+    other = [first | {"id": "copy", "split": "validation"}]
+    pq.write_table(table, tmp_path / "train.parquet")
+    pq.write_table(pa.Table.from_pylist(other, schema=table.schema), tmp_path / "validation.parquet")
+    for name in ("corpus.json", "corpus.sha256"):
+        write_text(tmp_path / name, (built / name).read_text(encoding="utf-8"))
+    assert ("copy", "the post stands in both splits") in validate_corpus(tmp_path, []).problems
+
+
+@pytest.mark.parametrize(
+    ("name", "content"), [("corpus.json", "{}"), ("corpus.json", "[1"), ("corpus.sha256", None), ("train.parquet", "x")]
+)
+def test_a_broken_folder_is_one_line(built: Path, tmp_path: Path, name: str, content: str | None) -> None:
+    for file in ("corpus.json", "corpus.sha256", "train.parquet"):
+        (tmp_path / file).write_bytes((built / file).read_bytes())
+    (tmp_path / name).unlink()
+    if content is not None:
+        (tmp_path / name).write_text(content, encoding="utf-8")
+    with pytest.raises(UserError):
+        validate_corpus(tmp_path, [])
+
+
+def test_an_unfinished_folder_is_refused(built: Path, tmp_path: Path) -> None:
+    (tmp_path / "train.parquet").write_bytes((built / "train.parquet").read_bytes())
+    (tmp_path / UNFINISHED).touch()
+    with pytest.raises(UserError, match="interrupted"):
+        validate_corpus(tmp_path, [])
 
 
 def test_a_quarantined_row_without_a_reason_is_found(built: Path, tmp_path: Path) -> None:

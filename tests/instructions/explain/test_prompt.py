@@ -6,7 +6,6 @@ import pytest
 from instructions.explain.examples import OPEN_CORPUS, read_examples
 from instructions.explain.prompt import (
     again_messages,
-    explain_grammar,
     explain_messages,
     prompt_digest,
     system_prompt,
@@ -15,6 +14,7 @@ from instructions.records import Span
 from mentalglm.answer import Answer, Quote, parse_answer, render_answer
 from mentalglm.decoding.generate import make_grammar_tokenizer
 from mentalglm.prompt import encode_text, stop_token_id
+from mentalglm.remote.grammars import whole_answer_grammar
 from mentalglm.tasks import load_task, task_names
 from tests.instructions.explain.records import record
 from tests.tiny import tiny_tokenizer
@@ -72,7 +72,7 @@ def test_the_grammar_admits_the_gold_labels_and_nothing_else(name: str, labels: 
     task, tokenizer = load_task(name), tiny_tokenizer()
     style = task.style_in("grounded")
     machine = make_grammar_tokenizer(tokenizer, [stop_token_id(tokenizer)], len(tokenizer))
-    grammar = llguidance.grammar_from("lark", explain_grammar(post, labels, task, style))
+    grammar = llguidance.grammar_from("lark", whole_answer_grammar(post, labels, task, style))
 
     def admits(answer: Answer) -> bool:
         matcher = llguidance.LLMatcher(machine, grammar)

@@ -191,7 +191,9 @@ def test_one_explanation_does_not_serve_two_posts(
     tmp_path: Path, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     words = "这个帖子体现了低自杀风险。依据：无。理由：说的是日常的疲惫，没有求死的念头，也没有计划或准备，痛苦较轻。"
-    monkeypatch.setattr(run_module, "explain_grammar", lambda *_: f"start: {json.dumps(words, ensure_ascii=False)}\n")
+    monkeypatch.setattr(
+        run_module, "whole_answer_grammar", lambda *_: f"start: {json.dumps(words, ensure_ascii=False)}\n"
+    )
     rows = [record(f"第{n}天加班，好累。", id=f"mine:{n}", group=f"mine:{n}") for n in range(4)]
     path, out = write(tmp_path / "in.jsonl", rows), tmp_path / "out.jsonl"
     done = explain_records(path, out, connection(gateway, attempts=1), BARE)
