@@ -120,11 +120,9 @@ def made_up(folder: Path, rows: int) -> Path:
         "language": "zh",
         "tasks": [{"task": "mood", "labels": "label"}],
     }
+    made = {"name": "made_up", "mixture": {"total": "all"}, "tasks": [task], "sources": [{"source": source}]}
     config = folder / "config.yaml"
-    config.write_text(
-        yaml.safe_dump({"name": "made_up", "tasks": [task], "sources": [{"source": source}]}, allow_unicode=True),
-        encoding="utf-8",
-    )
+    config.write_text(yaml.safe_dump(made, allow_unicode=True), encoding="utf-8")
     return config
 
 
