@@ -66,8 +66,10 @@ def _verdict(analysis: Analysis, task: Task, lang: Lang) -> Markup:
     if not analysis.parsed:
         return Markup('<div class="unparsed"><p>{}</p><p>{}</p></div>').format(words.unparsed, words.unparsed_more)
     if analysis.abstained:
-        return Markup('<p class="abstained">{}</p>{}').format(
-            words.abstained, _labels(analysis.candidates, task, lang, "candidates")
+        decided = _labels(analysis.labels, task, lang, "labels") if analysis.labels else Markup()
+        return decided + Markup('<p class="abstained">{}</p>{}').format(
+            words.abstained if not analysis.labels else words.abstained_more,
+            _labels(analysis.candidates, task, lang, "candidates"),
         )
     if not analysis.labels:
         grave = any(label.crisis != "none" for label in task.labels)

@@ -27,6 +27,7 @@ class Strings:
     nothing: str
     nothing_caution: str
     abstained: str
+    abstained_more: str
     unparsed: str
     unparsed_more: str
     conflicts: str
@@ -59,6 +60,7 @@ STRINGS: dict[Lang, Strings] = {
         nothing="未见这项任务的任何类别",
         nothing_caution="不等于没有风险。",
         abstained="模型没有作出判断，它在这些标签之间犹豫：",
+        abstained_more="对这些标签，模型没有作出判断：",
         unparsed="未能读出模型的答案",
         unparsed_more="对这一项不能下任何结论，尤其不能当作“没有风险”。",
         conflicts="与另一项结果矛盾，请自行判断：",
@@ -90,6 +92,7 @@ STRINGS: dict[Lang, Strings] = {
         nothing="None of this task's labels was found",
         nothing_caution="This is not the same as no risk.",
         abstained="The model made no decision; it wavers between these labels:",
+        abstained_more="On these labels the model made no decision:",
         unparsed="The model's answer could not be read",
         unparsed_more="Nothing can be concluded here, in particular not “no risk”.",
         conflicts="Contradicts another result; judge for yourself:",

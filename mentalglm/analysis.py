@@ -2,6 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict
 
+from mentalglm.hierarchy import parent_probabilities
 from mentalglm.tasks import Crisis, Task, load_task
 
 GRAVITY: dict[Crisis, int] = {"none": 0, "wish": 1, "urgent": 2}
@@ -25,6 +26,23 @@ class Evidence(BaseModel):
     label: str | None = None
 
 
+class Faithfulness(BaseModel):
+    """Whether an answer's evidence and explanation hold for its label; see :mod:`mentalglm.faithfulness`.
+
+    Attributes:
+        comprehensiveness: How much the label's probability falls without the evidence; None where it has none, or no
+            probability is known.
+        sufficiency: How much it falls when the evidence stands alone; likewise.
+        agrees: Whether the explanation says no other label than the answer does; None without an explanation.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    comprehensiveness: float | None = None
+    sufficiency: float | None = None
+    agrees: bool | None = None
+
+
 class Analysis(BaseModel):
     """The answer for one post and one task.
 
@@ -44,6 +62,7 @@ class Analysis(BaseModel):
         windows: How many overlapping pieces the post was read in.
         model: The model's name.
         prompt_hash: sha256 of the task and style, never of the post.
+        faithfulness: Whether the label rests on the evidence; None unless it was asked for.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -62,6 +81,12 @@ class Analysis(BaseModel):
     windows: int = 1
     model: str
     prompt_hash: str
+    faithfulness: Faithfulness | None = None
+
+    @property
+    def parent_probabilities(self) -> dict[str, float | None]:
+        """In a hierarchical task, the probability of every parent, consistent with its children's."""
+        return parent_probabilities(self.probabilities)
 
 
 class ErrorInfo(BaseModel):

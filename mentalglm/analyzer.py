@@ -1,40 +1,57 @@
 """The public face: ``Analyzer.load().analyze(post, task="suicide_risk")``."""
 
+import asyncio
 import warnings
-from collections.abc import Sequence
-from typing import Any, Literal, overload
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
 
-from mentalglm.analysis import Analysis, crisis_of, gravest, level_conflicts
+from mentalglm.analysis import Analysis, ErrorInfo
+from mentalglm.answering import Answering
+from mentalglm.as_written import as_written
 from mentalglm.calibration import Calibration, load_calibrations
 from mentalglm.errors import UserError
 from mentalglm.models import LoadedModel, add_tasks_of, load_model, weights_hash
+from mentalglm.options import Options, check_options, check_text, problem_of
+from mentalglm.remote import RemoteDecoder, RemoteModel, connect
 from mentalglm.tasks import load_task, prompt_hash, task_names
 
-# suicide_risk always asks for the level too, so that a plain death wish under 低自杀风险 is never silent.
-_LEVEL, _RISK, _SAFETY = "suicide_level", "suicide_risk", "emotional_safety"
+if TYPE_CHECKING:
+    from mentalglm.decoding.decoder import Decoder
+
+# An iterator's posts are taken by the chunk, as large as gives every batch posts of like length.
+_BATCHES_AT_ONCE = 4
+
+
+__all__ = ["Analyzer", "Options", "check_text"]
 
 
 class Analyzer:
-    """Analyses posts with one model.
+    """Analyses posts with one model, loaded here or behind endpoints.
 
     Attributes:
         model_name: How the model was called.
         tasks: The tasks the model was taught; empty for a foreign model, which may be asked any.
+        batch_size: Posts read at once.
     """
 
-    def __init__(self, loaded: LoadedModel, style: str | None = None, batch_size: int = 32) -> None:
-        from mentalglm.decoding.decoder import Decoder
-
-        add_tasks_of(loaded.folder)
-        self.model_name = loaded.name
-        self.tasks: list[str] = [name for name in loaded.manifest.tasks if name in task_names()]
+    def __init__(
+        self, model: LoadedModel | RemoteModel, style: str | None = None, batch_size: int = 32, abstain: bool = False
+    ) -> None:
+        add_tasks_of(model.folder)
+        self.model_name = model.name
+        self.tasks: list[str] = [name for name in model.manifest.tasks if name in task_names()]
         self.batch_size = batch_size
-        self._loaded = loaded
-        self._style = style or loaded.manifest.style
+        self._loaded = model
+        self._style = style or model.manifest.style
         # A model taught several languages was asked in each task's default style where the task lacks the model's.
         self._may_differ = style is None and any(self._style in load_task(name).styles for name in task_names())
-        self._calibrations = load_calibrations(loaded.folder)
-        self._decoder = Decoder(loaded)
+        self._abstain = abstain
+        found = load_calibrations(model.folder)
+        self._calibrations = found if abstain else {name: one.without_bands() for name, one in found.items()}
+        self._decoder = _decoder_of(model)
+        self._answering = Answering(self._decoder, self._calibrations, self.tasks, self.style, batch_size)
         self._warn_of_changed_prompts()
 
     @classmethod
@@ -45,8 +62,10 @@ class Analyzer:
         device: str | None = None,
         dtype: str | None = None,
         revision: str | None = None,
+        quantization: str | None = None,
         style: str | None = None,
         batch_size: int = 32,
+        abstain: bool = False,
     ) -> "Analyzer":
         """Loads a model: a folder, a hub name, or the embedded one.
 
@@ -55,13 +74,63 @@ class Analyzer:
             device: Such as ``cpu`` or ``cuda``.
             dtype: ``fp32``, ``bf16`` or ``fp16``.
             revision: Of a hub name.
+            quantization: ``int8`` on CPU; ``int8`` or ``int4`` on CUDA.
             style: How a foreign model is asked; a model trained here brings its own.
             batch_size: Posts read at once.
+            abstain: Hold back decisions that are too uncertain for the error rate the model was calibrated for.
 
         Raises:
             UserError: The model cannot be loaded.
         """
-        return cls(load_model(name_or_path, device, dtype, revision), style, batch_size)
+        return cls(load_model(name_or_path, device, dtype, revision, quantization), style, batch_size, abstain)
+
+    @classmethod
+    def connect(
+        cls,
+        endpoints: str | Sequence[str],
+        model: str,
+        *,
+        folder: str | Path | None = None,
+        style: str | None = None,
+        abstain: bool = False,
+        allow_external: bool = False,
+        api_key_env: str | None = None,
+        concurrency: int = 16,
+        timeout: float = 120.0,
+        retries: int = 6,
+    ) -> "Analyzer":
+        """Asks a model behind OpenAI-compatible endpoints; made for vLLM, see ``docs/remote.md``.
+
+        What an endpoint does not tell is null: probabilities need log-probabilities. Evidence is held to the post's
+        words by a grammar where the endpoint takes one, and is dropped where the post does not hold it. Nothing is
+        sent before the first question.
+
+        Args:
+            endpoints: A URL like ``http://127.0.0.1:8000/v1``, or several that serve the same model and share the work.
+            model: The model's name there.
+            folder: A local folder with the served model's ``mentalglm.json`` and ``calibration.json``; no weights.
+            style: How the model is asked, where no ``mentalglm.json`` says it.
+            abstain: As in :meth:`load`.
+            allow_external: Let posts leave the loopback and private ranges.
+            api_key_env: The environment variable that holds the key; None for endpoints without one.
+            concurrency: Requests under way at each endpoint.
+            timeout: Seconds to wait for one reply.
+            retries: How often a request is sent again to an endpoint that is busy, broken or silent.
+
+        Raises:
+            UserError: A URL is wrong or leads outside without leave, or ``folder`` holds neither file.
+        """
+        remote = connect(
+            endpoints,
+            model,
+            folder=folder,
+            allow_external=allow_external,
+            api_key_env=api_key_env,
+            concurrency=concurrency,
+            timeout=timeout,
+            retries=retries,
+        )
+        return cls(remote, style, batch_size=remote.decoder.places, abstain=abstain)
 
     def style(self, task: str) -> str:
         """The style in which this model is asked about ``task``.
@@ -78,7 +147,7 @@ class Analyzer:
         """``names``, with ``all`` replaced by the tasks the model was taught.
 
         Raises:
-            UserError: A task is unknown, or the model was not taught it.
+            UserError: A task is unknown, the model was not taught it, or it shall abstain and was not calibrated to.
         """
         wanted = list(self.tasks) if list(names) == ["all"] else list(dict.fromkeys(names))
         if not names:
@@ -95,10 +164,20 @@ class Analyzer:
                     f"model {self.model_name!r} was not taught {name!r}; it was taught {taught}", "untaught"
                 )
             self.style(name)
+            if self._abstain and self._calibrations.get(name, Calibration()).error_rate is None:
+                what = f"model {self.model_name!r} was calibrated for no error rate on {name}"
+                raise UserError(f"{what}; run mentalglm calibrate --task {name} --error-rate 0.1", "uncalibrated")
         return wanted
 
     def describe(self) -> dict[str, Any]:
         """The model as an evaluation's manifest names it."""
+        taught = {
+            "tasks": self.tasks,
+            "style": self._style,
+            "corpus_sha256": self._loaded.manifest.corpus_sha256,
+        }
+        if isinstance(self._loaded, RemoteModel):
+            return {**self._loaded.described(), **taught}
         model = self._loaded.model
         return {
             "model": self.model_name,
@@ -107,63 +186,118 @@ class Analyzer:
             "dtype": str(model.dtype).removeprefix("torch."),
             "device": str(model.device),
             "parameters": sum(parameter.numel() for parameter in model.parameters()),
-            "tasks": self.tasks,
-            "style": self._style,
-            "corpus_sha256": self._loaded.manifest.corpus_sha256,
+            **taught,
         }
 
     @overload
     def analyze(  # type: ignore[overload-overlap]
-        self, posts: str, task: Literal["all"], *, labels_only: bool = ...
+        self, posts: str, task: Literal["all"], **options: Unpack[Options]
     ) -> list[Analysis]: ...
     @overload
     def analyze(  # type: ignore[overload-overlap]
-        self, posts: str, task: str = ..., *, labels_only: bool = ...
+        self, posts: str, task: str = ..., **options: Unpack[Options]
     ) -> Analysis: ...
     @overload
-    def analyze(self, posts: str, task: Sequence[str], *, labels_only: bool = ...) -> list[Analysis]: ...
+    def analyze(  # type: ignore[overload-overlap]
+        self, posts: str, task: str = ..., *, stream: Literal[True], **options: Unpack[Options]
+    ) -> Iterator[str | Analysis]: ...
+    @overload
+    def analyze(self, posts: str, task: Sequence[str], **options: Unpack[Options]) -> list[Analysis]: ...
+    @overload
+    def analyze(  # type: ignore[overload-overlap]
+        self, posts: Iterator[str], task: str | Sequence[str] = ..., **options: Unpack[Options]
+    ) -> Iterator[Analysis]: ...
     @overload
     def analyze(
-        self, posts: Sequence[str], task: str | Sequence[str] = ..., *, labels_only: bool = ...
+        self, posts: Iterable[str], task: str | Sequence[str] = ..., **options: Unpack[Options]
     ) -> list[Analysis]: ...
     def analyze(
-        self, posts: str | Sequence[str], task: str | Sequence[str] = "suicide_risk", *, labels_only: bool = False
-    ) -> Analysis | list[Analysis]:
+        self,
+        posts: str | Iterable[str],
+        task: str | Sequence[str] = "suicide_risk",
+        *,
+        stream: bool = False,
+        **options: Unpack[Options],
+    ) -> Analysis | list[Analysis] | Iterator[Analysis] | Iterator[str | Analysis]:
         """Analyses posts.
 
         Args:
-            posts: One post or several.
+            posts: One post, several, or an iterator, which is read as its answers are taken.
             task: One task, several, or ``all``.
-            labels_only: Leave evidence and explanation out, which is many times faster.
+            stream: Of one post and one task, show the answer while it is written.
+            **options: See :class:`Options`: ``labels_only``, ``faithfulness``, ``max_explanation_characters``.
 
         Returns:
-            One Analysis for one post and one task (not ``all``); otherwise a list, by post, then by task as given.
+            One Analysis for one post and one task (not ``all``); for an iterator an iterator, otherwise a list; by
+            post, then by task as given. With ``stream`` an iterator over pieces of the answer's text, the last item
+            of which is the Analysis; it alone counts, for in it evidence is checked and the explanation is bounded. A
+            post that is read in several windows comes in no pieces.
 
         Raises:
             UserError: A post is empty or not valid text, or a task is unknown or was not taught.
         """
-        texts = [posts] if isinstance(posts, str) else list(posts)
         names = self.check_tasks([task] if isinstance(task, str) else task)
+        check_options(options)
+        if stream:
+            if not isinstance(posts, str) or not isinstance(task, str) or task == "all":
+                raise UserError("stream=True shows one post's answer to one task; give both")
+            check_text(posts)
+            return self._stream(posts, task, options)
+        if isinstance(posts, Iterator):
+            return self._analyze_iterator(posts, names, options)
+        texts = [posts] if isinstance(posts, str) else list(posts)
         for text in texts:
             check_text(text)
-        by_task = {name: self._answer(texts, name, labels_only) for name in names}
-        levels = by_task.get(_LEVEL)
-        if levels is None and _RISK in names and (not self.tasks or _LEVEL in self.tasks):
-            levels = self._answer(texts, _LEVEL, labels_only=True)
-        for row in range(len(texts)):
-            _relate({name: answers[row] for name, answers in by_task.items()}, levels[row] if levels else None)
-        if isinstance(posts, str) and isinstance(task, str) and task != "all":
-            return by_task[task][0]
-        return [by_task[name][row] for row in range(len(texts)) for name in names]
+        answers = _flat(self._answering.each(texts, names, options))
+        return answers[0] if isinstance(posts, str) and isinstance(task, str) and task != "all" else answers
+
+    async def aanalyze(
+        self, posts: str | Iterable[str], task: str | Sequence[str] = "suicide_risk", **options: Unpack[Options]
+    ) -> Analysis | list[Analysis]:
+        """:meth:`analyze` for asynchronous programs, which it leaves free to do other things; no iterators.
+
+        Several may wait at once: endpoints answer them side by side, a model loaded here one after the other.
+        """
+        if isinstance(posts, Iterator):
+            raise TypeError("aanalyze takes a post or a list of them; give list(posts)")
+        return await asyncio.to_thread(self.analyze, posts, task, **options)  # type: ignore[arg-type]
+
+    def analyze_each(
+        self, posts: Sequence[str], task: str | Sequence[str], **options: Unpack[Options]
+    ) -> list[list[Analysis] | ErrorInfo]:
+        """By post, its analyses in the order of the tasks, or why it has none: one bad post does not stop the others.
+
+        Raises:
+            UserError: A task is unknown or was not taught; or an endpoint answers nothing at all.
+        """
+        names = self.check_tasks([task] if isinstance(task, str) else task)
+        check_options(options)
+        refused = {place: why for place, post in enumerate(posts) if (why := problem_of(post)) is not None}
+        answered = iter(
+            self._answering.each([post for place, post in enumerate(posts) if place not in refused], names, options)
+        )
+        return [refused[place] if place in refused else next(answered) for place in range(len(posts))]
 
     def scores(self, posts: Sequence[str], task: str) -> list[list[float]]:
         """The uncalibrated label scores of each post, in the task's canonical order; see ``decoding.labels``."""
         return self._decoder.scores(list(posts), load_task(task), self.style(task), self.batch_size)
 
-    def _answer(self, texts: list[str], name: str, labels_only: bool) -> list[Analysis]:
-        task, style = load_task(name), self.style(name)
-        calibration = self._calibrations.get(name, Calibration())
-        return self._decoder.answer(texts, task, style, calibration, self.batch_size, labels_only)
+    def close(self) -> None:
+        """Closes the connections of an analyzer made by :meth:`connect`; a loaded model needs none."""
+        if isinstance(self._loaded, RemoteModel):
+            self._loaded.decoder.close()
+
+    def _analyze_iterator(self, posts: Iterator[str], names: list[str], options: Options) -> Iterator[Analysis]:
+        while chunk := list(islice(posts, self.batch_size * _BATCHES_AT_ONCE)):
+            for post, answers in zip(chunk, self.analyze_each(chunk, names, **options), strict=True):
+                check_text(post)
+                yield from _flat([answers])
+
+    def _stream(self, post: str, name: str, options: Options) -> Iterator[str | Analysis]:
+        def work(watch: Callable[[str], None]) -> Analysis:
+            return _flat(self._answering.each([post], [name], options, watch))[0]
+
+        yield from as_written(work)
 
     def _warn_of_changed_prompts(self) -> None:
         manifest, known = self._loaded.manifest, task_names()
@@ -186,40 +320,19 @@ class Analyzer:
             return ""
 
 
-def check_text(text: str) -> None:
-    """Refuses what cannot be analysed.
-
-    Raises:
-        UserError: The text is empty or blank (``empty_text``), holds half a surrogate pair or is no text at all, like a
-            table's empty cell (``invalid_text``).
-    """
-    if not isinstance(text, str):
-        raise UserError(f"a post is of type {type(text).__name__}, not text; leave it out", "invalid_text")
-    if not text.strip():
-        raise UserError("the text is empty; give a post of at least one character", "empty_text")
-    if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
-        raise UserError("the text holds half a surrogate pair; re-save it as valid Unicode", "invalid_text")
+def _flat(each: Iterable[list[Analysis] | ErrorInfo]) -> list[Analysis]:
+    """All analyses; the first error is raised."""
+    analyses = []
+    for answers in each:
+        if isinstance(answers, ErrorInfo):
+            raise UserError(answers.message, answers.code)
+        analyses += answers
+    return analyses
 
 
-def _relate(answers: dict[str, Analysis], level: Analysis | None) -> None:
-    """Sets what depends on several answers about one post: the crisis value of suicide_risk, and the conflicts."""
-    for name, answer in answers.items():
-        answer.crisis = crisis_of(load_task(name), answer.labels + answer.candidates) if answer.parsed else None
-    if level is None:
-        return
-    risk, safety = answers.get(_RISK), answers.get(_SAFETY)
-    if not level.parsed:
-        if risk is not None and risk.crisis == "none":
-            risk.crisis = None  # the level, which would have told of a wish to die, could not be read
-        return
-    if risk is not None and risk.crisis is not None:
-        risk.crisis = gravest([risk.crisis, crisis_of(load_task(_LEVEL), level.labels + level.candidates)])
-    if not level.labels:  # abstained
-        return
-    conflicts = level_conflicts(
-        int(level.labels[0]),
-        risk.labels[0] if risk is not None and risk.labels else None,
-        safety.labels[0] if safety is not None and safety.labels else None,
-    )
-    for name, answer in answers.items():
-        answer.conflicts = conflicts.get(name, [])
+def _decoder_of(model: LoadedModel | RemoteModel) -> "Decoder | RemoteDecoder":
+    if isinstance(model, RemoteModel):
+        return model.decoder
+    from mentalglm.decoding.decoder import Decoder
+
+    return Decoder(model)

@@ -9,7 +9,9 @@ from typing import Annotated, Any
 import typer
 
 from mentalglm import __doc__ as about
+from mentalglm.doctor import doctor
 from mentalglm.errors import UserError, exit_on_user_error
+from mentalglm.models.convert import convert
 from mentalglm.server.cli import serve
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=about)
@@ -25,24 +27,48 @@ def analyze(
     column: Annotated[str | None, typer.Option(help="The column that holds the post (default: text).")] = None,
     task: Annotated[str, typer.Option(help="Task names, separated by commas, or all.")] = "all",
     labels_only: Annotated[bool, typer.Option("--labels-only", help="No evidence and no explanation.")] = False,
+    abstain: Annotated[
+        bool, typer.Option("--abstain", help="Make no decision where the calibrated error rate allows none.")
+    ] = False,
     model: Annotated[str | None, typer.Option(help="Folder or hub name (default: the embedded model).")] = None,
     device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1 …")] = None,
     dtype: Annotated[str | None, typer.Option(help="fp32, bf16 or fp16.")] = None,
     revision: Annotated[str | None, typer.Option(help="Revision of a hub model.")] = None,
-    format: Annotated[str, typer.Option(help="text, json (one object a line) or csv.")] = "text",
-    out: Annotated[Path | None, typer.Option(help="Write to this file instead of stdout.")] = None,
+    quantization: Annotated[str | None, typer.Option(help="int8 on cpu; int8 or int4 on cuda.")] = None,
+    endpoint: Annotated[
+        list[str] | None,
+        typer.Option(help="Ask an OpenAI-compatible endpoint, such as http://127.0.0.1:8000/v1; may be given again."),
+    ] = None,
+    endpoint_model: Annotated[str | None, typer.Option(help="The model's name there; --model is its folder.")] = None,
+    allow_external: Annotated[
+        bool, typer.Option("--allow-external", help="Let posts leave the loopback and private networks.")
+    ] = False,
+    api_key_env: Annotated[str | None, typer.Option(help="Environment variable with the endpoint's key.")] = None,
+    concurrency: Annotated[int, typer.Option(help="Requests under way at each endpoint.")] = 16,
+    timeout: Annotated[float, typer.Option(help="Seconds to wait for an endpoint's reply.")] = 120.0,
+    format: Annotated[str, typer.Option(help="text, json (one object a line), csv or xlsx (needs --out).")] = "text",
+    out: Annotated[Path | None, typer.Option(help="Write to this file, not stdout; a killed run goes on.")] = None,
     lang: Annotated[str, typer.Option(help="Language of what people read: zh or en.")] = "zh",
 ) -> None:
     """Analyse one post, or every row of a file: label, probability, evidence, explanation."""
-    from mentalglm.analyze_files import Request, run
+    from mentalglm.analyze_files import FORMATS, Request, run
 
     if (text is None) == (file is None):
         raise UserError("give either a post or --file, not both and not neither; see mentalglm analyze --help")
-    if format not in ("text", "json", "csv"):
-        raise UserError(f"--format {format!r} is not known; use text, json or csv")
+    if format not in FORMATS:
+        raise UserError(f"--format {format!r} is not known; use {', '.join(FORMATS)}")
     _check_language(lang)
     request = Request(text, file, column, _names(task), labels_only, format, out, lang)
-    source = {"device": device, "dtype": dtype, "revision": revision}
+    source: dict[str, Any] = {"device": device, "dtype": dtype, "revision": revision, "abstain": abstain}
+    source["quantization"] = quantization
+    if endpoint or endpoint_model:
+        if not (endpoint and endpoint_model):
+            raise UserError("--endpoint and --endpoint-model go together; name both")
+        if device or dtype or revision or quantization:
+            names = "--device, --dtype, --revision and --quantization"
+            raise UserError(f"{names} are the endpoint's own business; leave them out")
+        source = {"endpoints": endpoint, "model": endpoint_model, "allow_external": allow_external, "abstain": abstain}
+        source |= {"api_key_env": api_key_env, "concurrency": concurrency, "timeout": timeout}
     raise typer.Exit(run(request, model, source))
 
 
@@ -71,11 +97,18 @@ def calibrate(
     data: Annotated[Path, typer.Option(help="Labelled rows, or a folder with TASK.jsonl; split validation is used.")],
     task: Annotated[str, typer.Option(help="Task names, separated by commas, or all.")] = "all",
     model: Annotated[str | None, typer.Option(help="Folder of the model; its calibration.json is written.")] = None,
+    prevalence: Annotated[
+        list[str] | None,
+        typer.Option(help="How often a label holds where the model will be used: LABEL=0.02; of two labels 0.02."),
+    ] = None,
+    error_rate: Annotated[
+        float | None, typer.Option(help="Also fit from where on analyze --abstain makes no decision, such as 0.1.")
+    ] = None,
 ) -> None:
-    """Fit temperatures, slopes and thresholds on validation rows, and store them beside the model."""
+    """Fit probabilities and thresholds on validation rows, store them beside the model, and say what they are worth."""
     from mentalglm.calibrate import calibrate_model
 
-    for line in calibrate_model(model, _names(task), data):
+    for line in calibrate_model(model, _names(task), data, prevalence or (), error_rate):
         typer.echo(line, err=True)
 
 
@@ -86,6 +119,8 @@ def demo(context: typer.Context) -> None:
     _demo_main()(context.args)
 
 
+app.command()(doctor)
+app.command()(convert)
 app.command()(serve)
 
 

@@ -1,13 +1,16 @@
 """Bytes to lines: finds a text file's encoding, and refuses or marks what is not in it rather than garbles."""
 
 import codecs
+import os
 import re
+import stat
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
 from mentalglm.errors import UserError
+from mentalglm.progress import Meter
 
 DAMAGE = "\udcff"  # stands where bytes could not be decoded; no valid text of these encodings holds it
 _CHUNK = 1 << 16
@@ -22,7 +25,7 @@ _MAGIC = {
 }
 
 
-def file_lines(path: Path) -> Iterator[str]:
+def file_lines(path: Path, meter: Meter | None = None) -> Iterator[str]:
     """The lines of a text file, as :func:`decoded_lines`.
 
     Raises:
@@ -30,7 +33,7 @@ def file_lines(path: Path) -> Iterator[str]:
     """
     try:
         with path.open("rb") as file:
-            yield from decoded_lines(file, str(path))
+            yield from decoded_lines(file, str(path), meter)
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}); check the file and its permissions") from None
 
@@ -59,7 +62,7 @@ def mixed_lines(path: Path, encoding: str) -> Iterator[str]:
         raise UserError(f"{path} cannot be read ({error.strerror}); check the file and its permissions") from None
 
 
-def decoded_lines(file: BinaryIO, name: str) -> Iterator[str]:
+def decoded_lines(file: BinaryIO, name: str, meter: Meter | None = None) -> Iterator[str]:
     r"""The lines of a stream with their endings; a line ends at ``\n``, ``\r\n`` or ``\r`` and nowhere else.
 
     UTF-8 (with or without a mark), UTF-16 with a mark and GB18030 are read. Once the encoding is known, a line with
@@ -68,16 +71,22 @@ def decoded_lines(file: BinaryIO, name: str) -> Iterator[str]:
     Args:
         file: The stream, read in pieces and never held whole.
         name: What errors call it.
+        meter: Is told how many of the stream's bytes the lines given so far took.
 
     Raises:
         UserError: The stream begins as something else than text in one of these encodings.
     """
+    meter = Meter() if meter is None else meter
+    meter.total = _size(file)
     held, parts = "", list[str]()
-    for piece in chain(_decoded(file, name), [None]):
+    for piece, size in chain(_decoded(file, name), [(None, 0)]):
         text = held + (piece or "")
         held = "\r" if piece is not None and text.endswith("\r") else ""  # its \n may come with the next piece
-        for line in _LINE.findall(text[: len(text) - len(held)]):
+        lines = _LINE.findall(text[: len(text) - len(held)])
+        before = meter.done
+        for number, line in enumerate(lines, 1):
             parts.append(line)
+            meter.done = before + size * number / len(lines)
             if line[-1] in "\r\n":
                 yield "".join(parts)
                 parts.clear()
@@ -85,8 +94,20 @@ def decoded_lines(file: BinaryIO, name: str) -> Iterator[str]:
         yield "".join(parts)
 
 
-def _decoded(file: BinaryIO, name: str) -> Iterator[str]:
-    """Decodes piece by piece. Plain ASCII says nothing about the encoding: the first byte beyond it decides."""
+def _size(file: BinaryIO) -> int | None:
+    """The bytes of a file still to be read; None for a pipe."""
+    try:
+        about = os.fstat(file.fileno())
+        return about.st_size - file.tell() if stat.S_ISREG(about.st_mode) else None
+    except (OSError, ValueError):  # no true file
+        return None
+
+
+def _decoded(file: BinaryIO, name: str) -> Iterator[tuple[str, int]]:
+    """Decodes piece by piece; each comes with its size in bytes.
+
+    Plain ASCII says nothing about the encoding: the first byte beyond it decides.
+    """
     read = getattr(file, "read1", file.read)
     chunk = read(_CHUNK)
     while 0 < len(chunk) < 4 and (more := read(_CHUNK)):  # enough for a byte order mark
@@ -106,7 +127,7 @@ def _decoded(file: BinaryIO, name: str) -> Iterator[str]:
             line = 1 + text.count("\n", 0, nul)
             raise UserError(f"{name}, line {line}: a NUL byte; this is a binary file, not text", code="binary")
         if text:
-            yield text.replace("\0", DAMAGE)
+            yield text.replace("\0", DAMAGE), len(chunk)
         if not chunk:
             return
         begins, chunk = False, read(_CHUNK)

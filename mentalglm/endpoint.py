@@ -8,7 +8,7 @@ import asyncio
 import os
 import re
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -103,6 +103,7 @@ class Endpoint:
         seed: int = 0,
         grammar: str | None = None,
         alternatives: int | None = None,
+        watch: Callable[[str], None] | None = None,
     ) -> Reply:
         """Asks for one reply, waiting for a free place first.
 
@@ -113,12 +114,14 @@ class Endpoint:
             seed: For endpoints that sample by one.
             grammar: A Lark grammar that the reply must follow, sent as vLLM's ``structured_outputs``.
             alternatives: How many tokens to be told with each of the reply's; None asks for no probabilities.
+            watch: Called with the reply so far while it is written; probabilities are not told then.
 
         Raises:
             Refused: The endpoint will not answer this request (4xx other than 408, 409, 429).
             Unreachable: No reply after every retry.
             UserError: It answers nothing at all: a refused key, an unknown model or address, a redirect.
         """
+        import httpx2
         import openai
 
         asked: dict[str, Any] = {}
@@ -128,18 +131,17 @@ class Endpoint:
             asked |= {"logprobs": True, "top_logprobs": alternatives}
         async with self._free:
             try:
-                done = await self._client.chat.completions.create(
-                    model=self.model,
-                    messages=messages,
-                    max_tokens=max_tokens,
-                    temperature=temperature,
-                    seed=seed,
-                    **asked,
-                )
+                asked |= {"model": self.model, "messages": messages, "max_tokens": max_tokens}
+                asked |= {"temperature": temperature, "seed": seed}
+                if watch is not None:
+                    return await self._follow(asked, watch)
+                done = await self._client.chat.completions.create(**asked)
             except openai.APIConnectionError as error:  # time-outs included
                 raise Unreachable(_cause(error)) from None
             except openai.APIStatusError as error:
                 raise self._failure(error.status_code) from None
+            except httpx2.TransportError as error:  # in the middle of a stream
+                raise Unreachable(_cause(error)) from None
             except (openai.APIError, ValueError, TypeError) as error:  # a reply that is no JSON of the right form
                 raise Unreachable(f"the reply could not be read ({type(error).__name__})") from None
         return self._read(done)
@@ -159,11 +161,30 @@ class Endpoint:
             raise Unreachable("a reply without choices")
         choice, usage = done.choices[0], done.usage
         text = _THINKING.sub("", choice.message.content or "")
+        return self._counted(text, choice.finish_reason, usage, _tokens(choice, text))
+
+    async def _follow(self, asked: dict[str, Any], watch: Callable[[str], None]) -> Reply:
+        """The same as a stream."""
+        chunks = await self._client.chat.completions.create(
+            **asked, stream=True, stream_options={"include_usage": True}
+        )
+        text, ended, usage = "", None, None
+        async for chunk in chunks:
+            usage = chunk.usage or usage
+            for choice in chunk.choices:
+                text += choice.delta.content or ""
+                ended = choice.finish_reason or ended
+            watch(_THINKING.sub("", text))
+        if ended is None:
+            raise Unreachable("the reply broke off")
+        return self._counted(_THINKING.sub("", text), ended, usage, ())
+
+    def _counted(self, text: str, ended: str, usage: Any, tokens: tuple[Token, ...]) -> Reply:
         sent, written = (usage.prompt_tokens or 0, usage.completion_tokens or 0) if usage else (0, 0)
         self.traffic.replies += 1
         self.traffic.prompt_tokens += sent
         self.traffic.completion_tokens += written
-        return Reply(text, choice.finish_reason == "length", sent, written, _tokens(choice, text))
+        return Reply(text, ended == "length", sent, written, tokens)
 
 
 @asynccontextmanager

@@ -7,18 +7,20 @@ import json
 import re
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from itertools import chain
+from dataclasses import dataclass, field
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, TypeVar
 
 from mentalglm.encodings import DAMAGE, decoded_lines, file_lines
 from mentalglm.errors import UserError
+from mentalglm.progress import Meter
 from mentalglm.tables import BadRow as BadRow
-from mentalglm.tables import read_table, undecodable
+from mentalglm.tables import Table, open_table, read_table, undecodable
 
 ENDINGS = (".txt", ".csv", ".tsv", ".xlsx", ".jsonl")
 _LABEL_SEPARATOR = re.compile(r"[、;；|]")
+_SEARCHED_FOR_KEYS = 1_000  # rows that may be broken before the first sound one
 _T = TypeVar("_T")
 
 
@@ -29,10 +31,29 @@ class Row:
     Attributes:
         row: The data row, from 0; a header is not a row.
         text: The post, verbatim.
+        cells: What the file holds in the row, one per column of :class:`Posts`.
     """
 
     row: int
     text: str
+    cells: tuple[str, ...] = field(default=(), compare=False)
+
+
+@dataclass(frozen=True)
+class Posts:
+    """A file of posts, read as its rows are asked for.
+
+    Attributes:
+        rows: The rows, in the file's order.
+        columns: A table's columns in their order, or the keys of the first JSON record; none for lines of text.
+        column: The one of them that holds the post.
+        meter: How far the file has been read.
+    """
+
+    rows: Iterator[Row | BadRow]
+    columns: tuple[str, ...]
+    column: str | None
+    meter: Meter
 
 
 @dataclass(frozen=True)
@@ -74,21 +95,40 @@ class LabelledRow:
 
 
 def read_rows(path: str | Path, column: str | None = None) -> Iterator[Row | BadRow]:
-    """Reads the posts of a file.
+    """The rows of :func:`open_posts`."""
+    return open_posts(path, column).rows
+
+
+def open_posts(path: str | Path, column: str | None = None) -> Posts:
+    """Opens a file of posts.
 
     Args:
         path: A .txt, .csv, .tsv, .xlsx or .jsonl file, or ``-`` for standard input (lines of text, or JSONL if it
             opens with a brace).
         column: The column or key that holds the post; ``text`` by default. Lines of text have none.
 
-    Returns:
-        The rows in the file's order, read as they are asked for.
-
     Raises:
         UserError: The file is missing, unreadable, binary, of an unknown kind, without rows, or lacks the column. What
             can be known from the file's beginning is raised at once, not at the first row.
     """
-    return _begun(_rows(path, column), path)
+    meter = Meter()
+    if str(path) == "-":
+        lines, ending = _standard_input(meter)
+    else:
+        path, ending = _checked(path)
+        lines = file_lines(path, meter)
+    if ending == ".txt":
+        if column is not None:
+            raise UserError(f"{_name(path)}: a text file has no columns; drop the column {column!r}, or give a table")
+        return Posts(_begun(_text_rows(lines), path), (), None, meter)
+    column = column or "text"
+    if ending == ".jsonl":
+        columns, objects = _keys_ahead(read_objects(lines))
+        rows = _object_rows(objects, column, columns)
+    else:
+        table = open_table(Path(path), [column], meter=meter)
+        columns, rows = tuple(table.columns), _table_rows(table, column)
+    return Posts(_begun(rows, path), columns, column if column in columns else None, meter)
 
 
 def read_labelled(
@@ -117,25 +157,6 @@ def _begun(rows: Iterator[_T], path: str | Path) -> Iterator[_T]:
 
 def _name(path: str | Path) -> str:
     return "standard input" if str(path) == "-" else str(path)
-
-
-def _rows(path: str | Path, column: str | None) -> Iterator[Row | BadRow]:
-    if str(path) == "-":
-        lines, ending = _standard_input()
-    else:
-        path, ending = _checked(path)
-        lines = file_lines(path)
-    if ending == ".txt":
-        if column is not None:
-            raise UserError(f"{_name(path)}: a text file has no columns; drop the column {column!r}, or give a table")
-        yield from _text_rows(lines)
-    elif ending == ".jsonl":
-        for row, item in read_objects(lines):
-            yield item if isinstance(item, BadRow) else _post_of(row, item, column or "text")
-    else:
-        column = column or "text"
-        for row, cells in read_table(Path(path), [column]):
-            yield cells if isinstance(cells, BadRow) else Row(row, cells[column])
 
 
 def _labelled(path: str | Path, text_column: str, label_column: str) -> Iterator[LabelledRow | BadRow]:
@@ -178,9 +199,26 @@ def _text_rows(lines: Iterable[str]) -> Iterator[Row | BadRow]:
             yield Row(row, line.rstrip("\r\n"))
 
 
-def _standard_input() -> tuple[Iterator[str], str]:
+def _table_rows(table: Table, column: str) -> Iterator[Row | BadRow]:
+    width = len(table.columns)
+    place = table.columns.index(column) if width else 0
+    for row, cells in table.rows:
+        if isinstance(cells, BadRow):
+            yield cells
+        else:
+            yield Row(row, cells[place], (*cells, *[""] * (width - len(cells))))
+
+
+def _object_rows(
+    objects: Iterator[tuple[int, dict[str, Any] | BadRow]], column: str, columns: tuple[str, ...]
+) -> Iterator[Row | BadRow]:
+    for row, item in objects:
+        yield item if isinstance(item, BadRow) else _post_of(row, item, column, columns)
+
+
+def _standard_input(meter: Meter) -> tuple[Iterator[str], str]:
     """The lines of standard input, and the ending that a file of their kind would have."""
-    lines = decoded_lines(sys.stdin.buffer, "standard input")
+    lines = decoded_lines(sys.stdin.buffer, "standard input", meter)
     head: list[str] = []
     for line in lines:
         head.append(line)
@@ -208,9 +246,29 @@ def read_objects(lines: Iterable[str]) -> Iterator[tuple[int, dict[str, Any] | B
         yield row, item if isinstance(item, dict) else BadRow(row, "bad_row", "not a JSON object")
 
 
-def _post_of(row: int, item: dict[str, Any], column: str) -> Row | BadRow:
+def _keys_ahead(
+    objects: Iterator[tuple[int, dict[str, Any] | BadRow]],
+) -> tuple[tuple[str, ...], Iterator[tuple[int, dict[str, Any] | BadRow]]]:
+    """The keys of the first sound object, and all objects."""
+    held = []
+    for row, item in islice(objects, _SEARCHED_FOR_KEYS):
+        held.append((row, item))
+        if not isinstance(item, BadRow):
+            return tuple(item), chain(held, objects)
+    return (), chain(held, objects)
+
+
+def _post_of(row: int, item: dict[str, Any], column: str, columns: tuple[str, ...] = ()) -> Row | BadRow:
     text = _text_of(item, column)
-    return BadRow(row, "bad_row", f"no string {column!r} and no list of turns") if text is None else Row(row, text)
+    if text is None:
+        return BadRow(row, "bad_row", f"no string {column!r} and no list of turns")
+    return Row(row, text, tuple(text if key == column else _cell_of(item.get(key)) for key in columns))
+
+
+def _cell_of(value: Any) -> str:
+    if value is None or isinstance(value, str):
+        return value or ""
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _text_of(item: dict[str, Any], column: str) -> str | None:

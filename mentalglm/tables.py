@@ -15,7 +15,9 @@ from zipfile import BadZipFile
 
 from mentalglm.encodings import DAMAGE, file_lines, mixed_lines
 from mentalglm.errors import UserError
+from mentalglm.progress import Meter
 
+_LAST_ROW = 1_048_576  # of any sheet
 _LONGEST_RECORD = 2_000  # lines; bounds what an open quote can take, in memory and in time
 # What zip, XML and openpyxl's own parser raise on a damaged or locked file (XML errors are SyntaxErrors).
 _BROKEN_WORKBOOK = (
@@ -37,6 +39,20 @@ def undecodable(line: int) -> str:
     return f"line {line} holds bytes that are no text in the file's encoding"
 
 
+@dataclass(frozen=True)
+class Table:
+    """A table whose rows are read as they are asked for.
+
+    Attributes:
+        columns: The header, names stripped, in the file's order.
+        rows: The row's number, from 0, with its cells (fewer than columns where the row is short) or with what is
+            wrong with it.
+    """
+
+    columns: list[str]
+    rows: Iterator[tuple[int, list[str] | BadRow]]
+
+
 def read_table(
     path: Path,
     needed: Sequence[str] = (),
@@ -45,7 +61,26 @@ def read_table(
     header_row: int = 1,
     encoding: str | None = None,
 ) -> Iterator[tuple[int, dict[str, str] | BadRow]]:
-    """Reads the rows of a .csv, .tsv or .xlsx file.
+    """Reads the rows of a table, as :func:`open_table`.
+
+    Yields:
+        The row's number, from 0, with its cells by column or with what is wrong with it.
+    """
+    table = open_table(path, needed, sheet=sheet, header_row=header_row, encoding=encoding)
+    for row, cells in table.rows:
+        yield row, cells if isinstance(cells, BadRow) else dict(zip(table.columns, cells, strict=False))
+
+
+def open_table(
+    path: Path,
+    needed: Sequence[str] = (),
+    *,
+    sheet: str | None = None,
+    header_row: int = 1,
+    encoding: str | None = None,
+    meter: Meter | None = None,
+) -> Table:
+    """Opens a .csv, .tsv or .xlsx file and reads its header.
 
     Args:
         path: The file; any other ending is read as comma-separated text.
@@ -54,21 +89,24 @@ def read_table(
         header_row: Which row holds the columns' names, from 1; blank rows of text files are not counted.
         encoding: The encoding of bytes that are not UTF-8, as :func:`~mentalglm.encodings.mixed_lines`; found by itself
             where it is None.
+        meter: Is told how far the file has been read.
 
-    Yields:
-        The row's number, from 0, with its cells by column or with what is wrong with it.
+    Returns:
+        The table; without columns and rows if the file has no header.
 
     Raises:
         UserError: The file cannot be read as a whole, has no such sheet, or lacks a needed column.
     """
     ending = path.suffix.lower()
+    meter = Meter() if meter is None else meter
     if ending == ".xlsx":
-        records = _sheet(path, sheet, header_row)
+        records = _sheet(path, sheet, header_row, meter)
     else:
-        records = islice(_separated(path, "\t" if ending == ".tsv" else ",", encoding), header_row - 1, None)
+        lines = file_lines(path, meter) if encoding is None else mixed_lines(path, encoding)
+        records = islice(_separated(lines, "\t" if ending == ".tsv" else ","), header_row - 1, None)
     header = next(records, None)
     if header is None:
-        return
+        return Table([], iter(()))
     if isinstance(header, str):
         raise UserError(f"{path}: the header cannot be read: {header}")
     header = [name.strip() for name in header]
@@ -76,30 +114,33 @@ def read_table(
         if header.count(name) != 1:
             wrong = "no column" if name not in header else "more than one column"
             raise UserError(f"{path}: {wrong} {name!r}; columns found: {', '.join(filter(None, header)) or 'none'}")
+    # A sheet has true columns: what stands right of them is a note beside the table. In a text file it is a slip.
+    widest = None if ending == ".xlsx" else len(header)
+    return Table(header, _checked(records, len(header), 1 + max(map(header.index, needed), default=-1), widest))
+
+
+def _checked(
+    records: Iterator[list[str] | str], width: int, least: int, widest: int | None
+) -> Iterator[tuple[int, list[str] | BadRow]]:
     for row, cells in enumerate(records):
         if isinstance(cells, str):
             yield row, BadRow(row, "bad_row", cells)
-        elif ending != ".xlsx" and any(cells[len(header) :]):  # a sheet has true columns: it is a note beside the table
-            yield row, BadRow(row, "bad_row", f"{len(cells)} fields under {len(header)} columns; quote the text")
-        elif any(header.index(name) >= len(cells) for name in needed):
-            yield row, BadRow(row, "bad_row", f"{len(cells)} fields under {len(header)} columns")
+        elif widest is not None and any(cells[widest:]):
+            yield row, BadRow(row, "bad_row", f"{len(cells)} fields under {width} columns; quote the text")
+        elif len(cells) < least:
+            yield row, BadRow(row, "bad_row", f"{len(cells)} fields under {width} columns")
         else:
-            yield row, dict(zip(header, cells, strict=False))
+            yield row, cells[:width]
 
 
-def _lines(path: Path, encoding: str | None) -> Iterator[str]:
-    return file_lines(path) if encoding is None else mixed_lines(path, encoding)
-
-
-def _separated(path: Path, delimiter: str, encoding: str | None) -> Iterator[list[str] | str]:
+def _separated(file: Iterator[str], delimiter: str) -> Iterator[list[str] | str]:
     """CSV records, blank lines left out; a string says why a record is broken.
 
     A quote that nothing closes would take all later lines into its record. Such a record is ended after its first line,
     and the lines that it took are read again as records of their own.
     """
     csv.field_size_limit(2**31 - 1)
-    file, again = _lines(path, encoding), deque[str]()
-    taken: list[str] = []
+    again, taken = deque[str](), list[str]()
 
     def lines() -> Iterator[str]:
         while len(taken) < _LONGEST_RECORD and (line := again.popleft() if again else next(file, None)) is not None:
@@ -128,7 +169,7 @@ def _separated(path: Path, delimiter: str, encoding: str | None) -> Iterator[lis
         number += len(taken)
 
 
-def _sheet(path: Path, name: str | None, first_row: int) -> Iterator[list[str] | str]:
+def _sheet(path: Path, name: str | None, first_row: int, meter: Meter) -> Iterator[list[str] | str]:
     """The records of a sheet; empty rows at its end are left out, empty ones before it are rows."""
     from openpyxl import load_workbook
 
@@ -137,9 +178,11 @@ def _sheet(path: Path, name: str | None, first_row: int) -> Iterator[list[str] |
         if name is not None and name not in book.sheetnames:
             raise UserError(f"{path}: no sheet {name!r}; sheets found: {', '.join(book.sheetnames)}")
         sheet = book.worksheets[0] if name is None else book[name]
-        sheet.reset_dimensions()  # some programs write a wrong size
+        meter.total = sheet.max_row if (sheet.max_row or _LAST_ROW) < _LAST_ROW else None
+        sheet.reset_dimensions()  # some programs write a wrong size: good for a guess of the time left at most
         width = blank = 0
         for cells in sheet.iter_rows(min_row=first_row):
+            meter.done += 1
             values = [_cell(cell) for cell in cells]
             width = width or len(values)
             values += [""] * (width - len(values))  # empty cells at a row's end are not stored

@@ -1,85 +1,87 @@
-"""How results are written: JSON lines for programs, CSV for spreadsheets, text for people."""
+"""How results are written: JSON lines for programs, CSV and workbooks for spreadsheets, text for people."""
 
 import csv
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import IO, Any
 
 from mentalglm.analysis import Analysis, RowError
+from mentalglm.result_tables import Layout, neutral_cell, table_head, table_rows
+from mentalglm.result_tables import display_of as display_of
 from mentalglm.tasks import load_task
+from mentalglm.workbook import write_workbook
 
-_CSV_HEAD = [
-    "row", "task", "text", "labels", "display", "probability", "evidence", "explanation", "crisis", "conflicts",
-    "abstained", "candidates", "parsed", "error",
-]  # fmt: skip
 _WORDS = {
     "zh": {"row": "第 {} 行", "evidence": "依据", "none": "无", "reason": "理由", "conflict": "相互矛盾",
-           "error": "出错", "unparsed": "回答无法解读：不能得出任何结论，尤其不等于“没有风险”", "no_label": "未见"},
+           "error": "出错", "unparsed": "回答无法解读：不能得出任何结论，尤其不等于“没有风险”", "no_label": "未见",
+           "open": "未作判断，可能是："},
     "en": {"row": "row {}", "evidence": "evidence", "none": "none", "reason": "reason", "conflict": "conflict",
            "unparsed": "the answer could not be read: nothing follows from it, least of all \"no risk\"",
-           "error": "error", "no_label": "none found"},
+           "error": "error", "no_label": "none found", "open": "not decided; possible: "},
 }  # fmt: skip
 
 
 class JsonLines:
     """One Analysis or row error a line; ``row`` stands in every line of a file."""
 
-    def __init__(self, file: IO[str], tasks: Sequence[str], lang: str) -> None:
+    def __init__(self, file: IO[str], layout: Layout) -> None:
         self.file = file
 
-    def write(self, row: int | None, results: Sequence[Analysis | RowError]) -> None:
+    def write(self, row: int | None, results: Sequence[Analysis | RowError], cells: Sequence[str] = ()) -> None:
         """Writes the results of one row."""
         for result in results:
             data = result.model_dump()
             if row is not None:
                 data = {"row": row, **data}
             self.file.write(json_line(data) + "\n")
-        self.file.flush()
 
 
 class Csv:
     """One line per row and task, safe to open in a spreadsheet program."""
 
-    def __init__(self, file: IO[str], tasks: Sequence[str], lang: str) -> None:
-        self.writer = csv.writer(file)
-        self.writer.writerow(_CSV_HEAD)
-        self.lang = lang
+    def __init__(self, file: IO[str], layout: Layout) -> None:
+        self.writer, self.layout = csv.writer(file), layout
+        if layout.at_start:
+            self.writer.writerow(map(neutral_cell, table_head(layout.columns, layout.post)))
 
-    def write(self, row: int | None, results: Sequence[Analysis | RowError]) -> None:
+    def write(self, row: int | None, results: Sequence[Analysis | RowError], cells: Sequence[str] = ()) -> None:
         """Writes the results of one row."""
-        for result in results:
-            number = "" if row is None else row
-            if isinstance(result, RowError):
-                self.writer.writerow([number, result.task, *[""] * (len(_CSV_HEAD) - 3), result.error.message])
-                continue
-            chosen = [result.probabilities[label] for label in result.labels]
-            cells = [
-                result.text,
-                "、".join(result.labels),
-                "；".join(display_of(result.task, label, self.lang) for label in result.labels),
-                "、".join("" if p is None else f"{p:.3f}" for p in chosen),
-                "；".join((f"{span.label}：" if span.label else "") + span.text for span in result.evidence),
-                result.explanation or "",
-                result.crisis or "",
-                "；".join(result.conflicts),
-                str(result.abstained).lower(),
-                "、".join(result.candidates),
-                str(result.parsed).lower(),
-                "",
-            ]
-            self.writer.writerow([number, result.task, *map(neutral_cell, cells)])
+        for line in table_rows(row, results, cells, self.layout):
+            self.writer.writerow(map(neutral_cell, line))
+
+
+class SheetLines:
+    """The lines that :func:`sheet_to_workbook` makes a workbook of: a list of cells each, the head first."""
+
+    def __init__(self, file: IO[str], layout: Layout) -> None:
+        self.file, self.layout = file, layout
+        if layout.at_start:
+            self.file.write(json_line(table_head(layout.columns, layout.post)) + "\n")
+
+    def write(self, row: int | None, results: Sequence[Analysis | RowError], cells: Sequence[str] = ()) -> None:
+        """Writes the results of one row."""
+        for line in table_rows(row, results, cells, self.layout):
+            self.file.write(json_line(line) + "\n")
+
+
+def sheet_to_workbook(lines: Path, book: Path, title: str) -> None:
+    """Makes a workbook of what :class:`SheetLines` wrote."""
+    with lines.open(encoding="utf-8", newline="\n") as file:
+        rows = map(json.loads, file)
+        write_workbook(book, title, next(rows), rows)
 
 
 class Text:
     """For people: each post, then each task with label, probability, evidence and explanation."""
 
-    def __init__(self, file: IO[str], tasks: Sequence[str], lang: str) -> None:
+    def __init__(self, file: IO[str], layout: Layout) -> None:
         from rich.console import Console
 
         self.console = Console(file=file, highlight=False, soft_wrap=True)
-        self.lang, self.words = lang, _WORDS[lang]
+        self.lang, self.words = layout.lang, _WORDS[layout.lang]
 
-    def write(self, row: int | None, results: Sequence[Analysis | RowError]) -> None:
+    def write(self, row: int | None, results: Sequence[Analysis | RowError], cells: Sequence[str] = ()) -> None:
         """Writes the results of one row."""
         from rich.text import Text as Styled
 
@@ -117,36 +119,28 @@ class Text:
             self.console.print(Styled(f"    {self.words['conflict']}  {conflict}", style="yellow"))
 
     def _labels(self, result: Analysis) -> str:
-        if not result.labels:
-            return self.words["no_label"]
+        said = [self._shown(result, result.labels)] if result.labels else []
+        if result.abstained:
+            said.append(self.words["open"] + self._shown(result, result.candidates))
+        return "；".join(said) or self.words["no_label"]
+
+    def _shown(self, result: Analysis, names: Sequence[str]) -> str:
         shown = []
-        for name in result.labels:
+        for name in names:
             p = result.probabilities[name]
             shown.append(display_of(result.task, name, self.lang) + ("" if p is None else f" {p:.2f}"))
         return "、".join(shown)
 
 
-WRITERS: dict[str, Any] = {"json": JsonLines, "csv": Csv, "text": Text}
+WRITERS: dict[str, Any] = {"text": Text, "json": JsonLines, "csv": Csv, "xlsx": SheetLines}
 
 
-def display_of(task: str, label: str, lang: str) -> str:
-    """What people read for a label: its ``display`` where it has one, else its name."""
-    display = load_task(task).label(label).display
-    return str(getattr(display, lang)) if display else label
-
-
-def json_line(data: dict[str, Any]) -> str:
+def json_line(data: Any) -> str:
     """JSON on one line whatever reads it: the line separators that JSON allows raw are escaped."""
     text = json.dumps(data, ensure_ascii=False)
     for character in "\u0085\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
     return text
-
-
-def neutral_cell(text: str) -> str:
-    """A cell that no spreadsheet program takes for a formula."""
-    # Excel with an East Asian input method may read the full-width signs as the plain ones.
-    return "'" + text if text.startswith(tuple("=+-@＝＋－＠\t\r\n")) else text
 
 
 def printable(text: str) -> str:

@@ -59,6 +59,7 @@ class Gateway:
         behind: The endpoint's base URL.
         fault: Decides, from a request's place (from 0), what to answer in the endpoint's stead.
         delay: Seconds to wait before each answer.
+        rewrite: Changes a request's body before it is handed on, such as what this endpoint shall not know.
         bodies: What was asked, in order.
         headers: The headers of each request.
         most: The most requests that were under way at once.
@@ -67,6 +68,7 @@ class Gateway:
     behind: str
     fault: Callable[[int], Fault] = lambda place: None
     delay: float = 0.0
+    rewrite: Callable[[dict[str, Any]], dict[str, Any]] = lambda body: body
     bodies: list[dict[str, Any]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
     most: int = 0
@@ -81,6 +83,7 @@ class Gateway:
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 place = gateway._enter(json.loads(body), dict(self.headers))
+                body = json.dumps(gateway.rewrite(json.loads(body))).encode()
                 time.sleep(gateway.delay)
                 fault = gateway.fault(place)
                 status, headers, answer = gateway._ask(self.path, body) if fault is None else (*fault, b"{}")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mentalglm.errors import UserError
+from mentalglm.models import weights_hash
 from mentalglm.tasks import keep_task, load_task, prompt_hash, task_names
 from train.config import TrainConfig
 
@@ -105,7 +106,14 @@ def describe_run(config: TrainConfig, rows: list[dict[str, Any]]) -> dict[str, A
         "config": config.model_dump(mode="json"),
         "git": _git_revision(),
         "versions": {name: importlib.metadata.version(name) for name in packages},
+        "base_sha256": _base_hash(config),
     }
+
+
+def _base_hash(config: TrainConfig) -> str | None:
+    """The hash of the weights below an adapter, which loading holds against those it finds there."""
+    base = Path(str(config.model))
+    return weights_hash(base) if config.lora is not None and base.is_dir() else None
 
 
 def _taught(folder: Path, rows: list[dict[str, Any]]) -> tuple[str | None, list[str]]:

@@ -5,6 +5,8 @@ from typing import Any
 
 import torch
 
+from mentalglm.decoding.token_tree import token_tree
+
 
 @dataclass
 class Context:
@@ -47,6 +49,23 @@ class Context:
         self.cache.batch_select_indices(chosen)
         self.mask, self.logits = self.mask[chosen], self.logits[chosen]
 
+    def join(self, other: "Context") -> None:
+        """Takes the rows of another context behind its own; the shorter cache is padded on the left.
+
+        Columns that are padding in every row, left by rows that have gone, are cut off on the way::
+
+            · · · 我 今天          我 今天
+            · · 你 好 吗    ->   你 好 吗
+                                  · · 早
+        """
+        ours, theirs = self._trim(), other._trim()
+        width = max(ours.shape[1], theirs.shape[1])
+        for layer, more in zip(self.cache.layers, other.cache.layers, strict=True):
+            layer.keys = torch.cat([_widened(layer.keys, width, 2), _widened(more.keys, width, 2)])
+            layer.values = torch.cat([_widened(layer.values, width, 2), _widened(more.values, width, 2)])
+        self.mask = torch.cat([_widened(ours, width, 1), _widened(theirs, width, 1)])
+        self.logits = torch.cat([self.logits, other.logits])
+
     def score(self, continuations: list[list[int]]) -> torch.Tensor:
         """log P(continuation | context) of every continuation for every row, in one forward pass.
 
@@ -63,16 +82,12 @@ class Context:
         Returns:
             (B, C), natural logarithms.
         """
-        tokens, parents, paths = _token_tree(continuations)
+        tree = token_tree(continuations)
+        tokens, parents = tree.tokens, tree.parents
         rows = len(self.mask)
         device = self.model.device
-        sees = torch.zeros(len(tokens), len(tokens), dtype=torch.bool, device=device)
-        depths = torch.zeros(len(tokens), dtype=torch.long, device=device)
-        for node, parent in enumerate(parents):
-            if parent >= 0:
-                sees[node] = sees[parent]
-                depths[node] = depths[parent] + 1
-            sees[node, node] = True
+        sees = torch.from_numpy(tree.sees()).to(device)
+        depths = sees.sum(dim=1) - 1
         visible = torch.cat([self.mask[:, None].expand(-1, len(tokens), -1), sees.expand(rows, -1, -1)], dim=2)
         bias = torch.zeros(visible.shape, dtype=self.model.dtype, device=device)
         bias.masked_fill_(~visible, torch.finfo(self.model.dtype).min)
@@ -84,14 +99,21 @@ class Context:
             use_cache=True,
         )[0]
         self.cache.crop(-len(tokens))
-        inner = sorted({parent for parent in parents if parent >= 0})
+        inner = tree.inner
         place = {node: k + 1 for k, node in enumerate(inner)}
         after = torch.cat([self.logits[:, None], self.model.get_output_embeddings()(hidden[:, inner]).float()], dim=1)
         expected = after.log_softmax(dim=-1)
         of_node = torch.stack(
             [expected[:, place.get(parent, 0), token] for token, parent in zip(tokens, parents, strict=True)], dim=1
         )
-        return torch.stack([of_node[:, path].sum(dim=1) for path in paths], dim=1)
+        return torch.stack([of_node[:, path].sum(dim=1) for path in tree.paths], dim=1)
+
+    def _trim(self) -> torch.Tensor:
+        """Cuts the columns off the cache that no row uses; returns the mask without them."""
+        empty = int(self.mask.any(dim=0).int().argmax())
+        for layer in self.cache.layers:
+            layer.keys, layer.values = layer.keys[:, :, empty:], layer.values[:, :, empty:]
+        return self.mask[:, empty:]
 
 
 def read(model: Any, prompts: list[list[int]]) -> Context:
@@ -119,20 +141,8 @@ def _left_pad(rows: list[list[int]], device: Any) -> tuple[torch.Tensor, torch.T
     return ids.to(device), mask.to(device)
 
 
-def _token_tree(continuations: list[list[int]]) -> tuple[list[int], list[int], list[list[int]]]:
-    """Merges common beginnings: the nodes' tokens, their parents (-1: the context), each continuation's node path."""
-    tokens: list[int] = []
-    parents: list[int] = []
-    node_of: dict[tuple[int, int], int] = {}
-    paths = []
-    for continuation in continuations:
-        parent, path = -1, []
-        for token in continuation:
-            if (parent, token) not in node_of:
-                node_of[parent, token] = len(tokens)
-                tokens.append(token)
-                parents.append(parent)
-            parent = node_of[parent, token]
-            path.append(parent)
-        paths.append(path)
-    return tokens, parents, paths
+def _widened(tensor: torch.Tensor, width: int, dim: int) -> torch.Tensor:
+    """``tensor`` with zeros before it along ``dim``, up to ``width``."""
+    shape = list(tensor.shape)
+    shape[dim] = width - shape[dim]
+    return torch.cat([tensor.new_zeros(shape), tensor], dim=dim)

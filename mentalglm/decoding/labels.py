@@ -6,12 +6,12 @@ import torch
 
 from mentalglm.answer import render_head
 from mentalglm.calibration import Calibration
-from mentalglm.decoding.context import Context
+from mentalglm.decoding.reading import Reading
 from mentalglm.prompt import encode_text
 from mentalglm.tasks import Task
 
 
-def label_scores(context: Context, task: Task, style: str, tokenizer: Any) -> torch.Tensor:
+def label_scores(context: Reading, task: Task, style: str, tokenizer: Any) -> torch.Tensor:
     """How strongly the model expects each label, before calibration.
 
     Single and ordinal tasks: log P of the whole first sentence with the label, full stop included.
@@ -43,9 +43,9 @@ def label_scores(context: Context, task: Task, style: str, tokenizer: Any) -> to
 
 def label_probabilities(scores: torch.Tensor, task: Task, calibration: Calibration) -> torch.Tensor:
     """(B, labels): a distribution for single and ordinal tasks, one probability per label otherwise."""
-    if not task.many:
-        return (scores / calibration.temperature).softmax(dim=1)
     a, b = (torch.tensor(values, dtype=scores.dtype, device=scores.device) for values in calibration.slopes(task))
+    if not task.many:
+        return (scores / calibration.temperature + b).softmax(dim=1)
     return torch.sigmoid(a * scores + b)
 
 

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from mentalglm.analysis import GRAVITY, Analysis, Evidence
 from mentalglm.answer import Answer
+from mentalglm.calibration import Calibration
+from mentalglm.decoding.abstain import hold_back
 from mentalglm.tasks import Task
 
 
@@ -30,11 +32,14 @@ def merge_windows(
     *,
     model: str,
     prompt_hash: str,
+    calibration: Calibration | None = None,
 ) -> Analysis:
     """One analysis of ``text`` from its windows.
 
     One-label tasks take the gravest window's answer whole. Multi-label tasks take every window's labels, each label's
-    highest probability, all evidence, and the explanation of the gravest window.
+    highest probability, all evidence, and the explanation of the gravest window. A calibration with bands may then
+    hold a decision back; labels that are held back take their evidence with them, and an answer without labels its
+    explanation: it argued for a side.
     """
     analysis = Analysis(
         task=task.name,
@@ -53,9 +58,13 @@ def merge_windows(
     probabilities = [max(column) for column in zip(*(window.probabilities for window in used), strict=True)]
     analysis.probabilities = {name: round(p, 6) for name, p in zip(task.label_names, probabilities, strict=True)}
     said = {label for window in used if window.answer for label in window.answer.labels}
-    analysis.labels = [name for name in task.label_names if name in said]
-    if not labels_only:
-        analysis.evidence = merge_evidence(text, [span for window in used for span in _spans(text, window)])
+    decided = [name for name in task.label_names if name in said]
+    analysis.labels, analysis.candidates = hold_back(decided, probabilities, task, calibration or Calibration())
+    analysis.abstained = bool(analysis.candidates)
+    if not labels_only and (analysis.labels or not analysis.abstained):
+        spans = [span for window in used for span in _spans(text, window)]
+        kept = [span for span in spans if not task.many or span.label in analysis.labels]
+        analysis.evidence = merge_evidence(text, kept)
         analysis.explanation = _trim(leading.answer.explanation) if leading.answer else None
     return analysis
 

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from mentalglm.errors import UserError
-from mentalglm.models.adapter import base_name, is_adapter, with_adapter
-from mentalglm.models.find import check_folder, find_cached, find_folder
+from mentalglm.models.adapter import Base, base_of, check_base, is_adapter, with_adapter
+from mentalglm.models.chatglm import is_chatglm, load_weights, native_config, native_tokenizer, stop_settings
+from mentalglm.models.find import check_folder, find_model, is_path
 from mentalglm.models.first_line import first_line
 from mentalglm.models.manifest import Manifest, read_manifest
 
@@ -26,8 +27,9 @@ class LoadedModel:
         model: A causal language model in evaluation mode.
         tokenizer: Its tokenizer.
         manifest: What ``mentalglm.json`` says; empty for a model that was not trained here.
-        folder: Where it lies, or None for a hub name.
+        folder: Where it lies; of a hub name, in the cache.
         revision: Of a hub name.
+        quantization: ``int8``, ``int4`` or None.
     """
 
     name: str
@@ -36,19 +38,26 @@ class LoadedModel:
     manifest: Manifest = field(default_factory=Manifest)
     folder: Path | None = None
     revision: str | None = None
+    quantization: str | None = None
 
 
 def load_model(
-    name_or_path: str | None = None, device: str | None = None, dtype: str | None = None, revision: str | None = None
+    name_or_path: str | None = None,
+    device: str | None = None,
+    dtype: str | None = None,
+    revision: str | None = None,
+    quantization: str | None = None,
 ) -> LoadedModel:
     """Loads a model and its tokenizer.
 
     Args:
-        name_or_path: A folder, a hub name, or None for the embedded model. A folder with ``adapter_config.json`` is a
-            PEFT adapter: its base is loaded first.
+        name_or_path: A folder, a hub name, ``modelscope:`` and a name there, or None for the embedded model. One with
+            ``adapter_config.json`` is a PEFT adapter: its base is loaded first. One in the ChatGLM format is
+            translated while it is read; ``mentalglm convert`` does that once and for all.
         device: Such as ``cpu`` or ``cuda``; by default CUDA where there is one.
         dtype: ``fp32``, ``bf16`` or ``fp16``; by default fp32 on CPU, and the checkpoint's own elsewhere.
         revision: Of a hub name.
+        quantization: ``int8`` on CPU; ``int8`` or ``int4`` on CUDA, with bitsandbytes.
 
     Raises:
         UserError: The model is not there, is damaged or incomplete, is not one that transformers knows natively, or
@@ -56,46 +65,92 @@ def load_model(
     """
     import torch
 
+    from mentalglm.models.quantize import check_quantization
+
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     try:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
         raise UserError(f"device {device!r} cannot be used ({first_line(error)}); try cpu", "bad_device") from None
+    check_quantization(quantization, device)
     name = name_or_path or "embedded"
     if name == "embedded" and not EMBEDDED.is_dir():
         raise UserError(f"model 'embedded' not found at {EMBEDDED}; give a folder or a hub name", "missing_model")
-    folder = EMBEDDED if name == "embedded" else find_folder(name)
-    manifest = read_manifest(folder)  # a broken one is said before the weights are read
+    kind = _dtype(dtype, device)
     with _quiet():
-        tokenizer, model = _load_parts(name, folder, _dtype(dtype, device), revision)
-    return LoadedModel(name, model.to(device).eval(), tokenizer, manifest, folder, revision)
+        folder = EMBEDDED if name == "embedded" else find_model(name, revision)
+        manifest = read_manifest(folder)  # a broken one is said before the weights are read
+        tokenizer, model = _load_parts(name, folder, manifest, device, kind, quantization)
+    return LoadedModel(name, model.to(device).eval(), tokenizer, manifest, folder, revision, quantization)
 
 
-def _load_parts(name: str, folder: Path | None, dtype: Any, revision: str | None) -> tuple[Any, Any]:
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+def _load_parts(
+    name: str, folder: Path, manifest: Manifest, device: str, dtype: Any, quantization: str | None
+) -> tuple[Any, Any]:
+    adapter = is_adapter(folder)
+    base = base_of(folder) if adapter else Base(name, folder)
+    check_folder(base.folder)
+    if adapter:
+        check_base(base, manifest, weights_hash)
+    # int8 is made of the checkpoint's own numbers: widened first, they would take twice the memory for nothing. An
+    # adapter is added in full precision.
+    here = quantization is not None and device == "cpu"
+    read_as = "auto" if here and not adapter else dtype
+    tokenizer = _load_tokenizer(name, folder if adapter else base.folder)
+    if is_chatglm(base.folder):
+        model = _load_chatglm(base.folder, tokenizer, read_as, device, None if here else quantization)
+    else:
+        model = _load_native(name, base.folder, read_as, device, None if here else quantization)
+    model.name_or_path = model.config._name_or_path = base.name if not is_path(base.name) else str(base.folder)
+    if adapter:
+        model = with_adapter(model, folder)
+    if here:
+        from mentalglm.models.quantize import quantize_on_cpu
 
-    adapter = folder if folder is not None and is_adapter(folder) else None
-    base = base_name(adapter) if adapter is not None else name
-    base_folder = find_folder(base) if adapter is not None else folder
-    base_revision = revision if adapter is None else None
-    base_folder = base_folder or find_cached(base, base_revision)
-    if base_folder is not None:
-        check_folder(base_folder)
+        model = model.merge_and_unload() if adapter else model
+        quantize_on_cpu(model, dtype)
+    return tokenizer, model
+
+
+def _load_tokenizer(name: str, folder: Path) -> Any:
+    from transformers import AutoTokenizer
+
+    if (folder / "config.json").is_file() and is_chatglm(folder):
+        return native_tokenizer(folder)
     try:
-        source = str(adapter or base_folder or base)
-        tokenizer = AutoTokenizer.from_pretrained(source, revision=base_revision, trust_remote_code=False)
+        tokenizer = AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False)
     except Exception as error:  # a damaged file raises whatever its reader raises, down to KeyError and bare Exception
         raise UserError(f"model {name!r} cannot be loaded: {first_line(error)}", "missing_model") from None
     if not tokenizer.chat_template:
         raise UserError(f"model {name!r} has no chat template; use its chat or instruct edition", "no_chat_template")
+    return tokenizer
+
+
+def _load_chatglm(folder: Path, tokenizer: Any, dtype: Any, device: str, quantization: str | None) -> Any:
+    if quantization is not None:
+        reason = "bitsandbytes reads native folders; run mentalglm convert first"
+        raise UserError(f"{folder} is in the ChatGLM format: {reason}")
+    config = native_config(folder)
+    config.update(stop_settings(folder, tokenizer))
+    return load_weights(folder, config, dtype, device)
+
+
+def _load_native(name: str, folder: Path, dtype: Any, device: str, quantization: str | None) -> Any:
+    from transformers import AutoModelForCausalLM
+
+    settings: dict[str, Any] = {}
+    if quantization is not None:
+        from mentalglm.models.quantize import cuda_settings
+
+        settings = {"quantization_config": cuda_settings(quantization), "device_map": {"": device}}
     try:
         model, info = AutoModelForCausalLM.from_pretrained(
-            str(base_folder or base),
-            revision=base_revision,
+            str(folder),
             trust_remote_code=False,
             use_safetensors=True,
             dtype=dtype,
             output_loading_info=True,
+            **settings,
         )
     except Exception as error:
         raise UserError(f"model {name!r} cannot be loaded: {first_line(error)}", "missing_model") from None
@@ -104,7 +159,7 @@ def _load_parts(name: str, folder: Path | None, dtype: Any, revision: str | None
         raise UserError(
             f"model {name!r} is incomplete: {count} weights are missing, such as {first}", "missing_weights"
         )
-    return tokenizer, model if adapter is None else with_adapter(model, adapter)
+    return model
 
 
 @contextmanager
@@ -127,7 +182,7 @@ def _quiet() -> Iterator[None]:
 
 
 def weights_hash(folder: Path | None) -> str | None:
-    """sha256 over a model folder's weight files, in the order of their names; None for a hub name."""
+    """sha256 over a model folder's weight files, in the order of their names; None without a folder."""
     if folder is None:
         return None
     digest = hashlib.sha256()

@@ -22,6 +22,7 @@ class Manifest(BaseModel):
         config: The settings of its training run.
         git: The revision of the code that trained it.
         versions: Of the packages that trained it.
+        base_sha256: Of an adapter, the hash of its base's weights, as :func:`mentalglm.models.weights_hash` makes it.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -33,6 +34,7 @@ class Manifest(BaseModel):
     config: dict[str, Any] = Field(default_factory=dict)
     git: str | None = None
     versions: dict[str, str | None] = Field(default_factory=dict)
+    base_sha256: str | None = None
 
     @model_validator(mode="before")
     @classmethod

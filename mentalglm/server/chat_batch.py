@@ -9,7 +9,6 @@ from mentalglm.models import LoadedModel
 from mentalglm.prompt import encode_prompt, encode_text
 from mentalglm.server.chat_job import CANCELLED, ChatJob, Started
 from mentalglm.server.chat_row import ChatRow
-from mentalglm.server.join import join
 from mentalglm.server.problem import Problem, of_internal
 
 
@@ -41,7 +40,10 @@ class ChatBatch:
         try:
             prompt = self._encode(job)
             joined = read(self._model, [prompt])
-            self._context = joined if self._context is None else join(self._context, joined)
+            if self._context is None:
+                self._context = joined
+            else:
+                self._context.join(joined)
         except Problem as problem:
             job.emit(problem)
             return 0

@@ -145,7 +145,8 @@ class Worker:
         if not self._chat.rows:
             self._wait_for_company()
         with self._wake:
-            batch, self._posts = take_alike(self._posts, self._settings.batch_size)
+            # More than are read at once: those that wait take the places of answers that are done.
+            batch, self._posts = take_alike(self._posts, 2 * self._settings.batch_size)
         # A post whose asker has gone is left out.
         batch = [post for post in batch if post.answers.set_running_or_notify_cancel()]
         if not batch:

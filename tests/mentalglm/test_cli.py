@@ -137,7 +137,7 @@ def test_an_untaught_task_is_answered_with_those_taught(ask: Callable[..., Resul
         ([""], "the text is empty"),
         (["  \n\t　"], "the text is empty"),
         (["\udcff"], "half a surrogate pair"),
-        (["累", "--format", "xml"], "--format 'xml' is not known; use text, json or csv"),
+        (["累", "--format", "xml"], "--format 'xml' is not known; use text, json, csv, xlsx"),
         (["累", "--lang", "de"], "--lang 'de' is not known; use zh or en"),
         (["累", "--dtype", "int3"], "dtype 'int3' is not known"),
         (["累", "--task", ""], "no task was named"),
@@ -287,7 +287,7 @@ def test_out_is_written_whole(ask: Callable[..., Result]) -> None:
 def test_a_run_that_is_stopped_leaves_out_as_it_was_and_what_it_had_done_beside_it(
     model_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    answer, calls = Analyzer.analyze, []
+    answer, calls = Analyzer.analyze_each, []
 
     def answer_until_stopped(self: Analyzer, *arguments: Any, **more: Any) -> Any:
         calls.append(1)
@@ -295,7 +295,7 @@ def test_a_run_that_is_stopped_leaves_out_as_it_was_and_what_it_had_done_beside_
             raise KeyboardInterrupt
         return answer(self, *arguments, **more)
 
-    monkeypatch.setattr(Analyzer, "analyze", answer_until_stopped)
+    monkeypatch.setattr(Analyzer, "analyze_each", answer_until_stopped)
     write("out.jsonl", "what was there before")
     path = write("posts.txt", (SENTENCES[0] + "\n") * 200)
     result = mentalglm(

@@ -1,6 +1,7 @@
 """What may be written is what the post holds: every gold answer is admitted, and no quotation that nobody wrote."""
 
 import json
+import re
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from mentalglm.answer import Answer, Quote, parse_answer, render_answer, render_head
 from mentalglm.decoding.generate import make_grammar_tokenizer
-from mentalglm.decoding.grammar import MAX_SPAN_CHARACTERS, MAX_SPANS_PER_LABEL, answer_grammar
+from mentalglm.decoding.grammar import MAX_SPAN_CHARACTERS, MAX_SPANS_PER_LABEL, MIN_SPAN_CHARACTERS, answer_grammar
 from mentalglm.decoding.windows import MAX_CHARACTERS
 from mentalglm.models import EMBEDDED
 from mentalglm.prompt import encode_text, stop_token_id
@@ -106,15 +107,22 @@ def written(span: str) -> str:
 PLAIN = "我很累，今天什么都不想做。真的、真的不想。"
 
 
+def test_one_character_is_no_evidence_but_may_be_named_in_the_reason() -> None:
+    for character in ("累", "、", "真"):
+        assert not admits(PLAIN, ["高自杀风险"], RISK, written(character))
+        assert admits(PLAIN, ["高自杀风险"], RISK, f"依据：无。理由：他写「{character}」，所以。")
+    assert admits("累", ["高自杀风险"], RISK, written("累"))
+    assert admits("累\n「哭」", ["高自杀风险"], RISK, written("哭"))
+
+
 @pytest.mark.parametrize(
     ("span", "held"),
     [
         ("很累", True),
         ("我很累，今天什么都不想做。真的、真的不想。", True),  # the whole post, with 。 and 、 before the mark
         ("做。", True),
-        ("、", True),
         ("真的、", True),
-        ("真", True),
+        ("想做", True),
         ("很很累", False),
         ("我不累", False),
         ("我很累今天", False),
@@ -131,41 +139,41 @@ def test_a_quote_is_a_stretch_of_the_post_or_nothing(span: str, held: bool) -> N
 def test_the_form_is_kept() -> None:
     labels = ["高自杀风险"]
     assert admits(PLAIN, labels, RISK, "依据：无。理由：因为。")
-    assert admits(PLAIN, labels, RISK, "依据：「累」「想」「真」。理由：因为。")
+    assert admits(PLAIN, labels, RISK, "依据：「很累」「想做」「真的」。理由：因为。")
     for wrong in (
         "",
         "理由：因为。",
-        "依据：「累」。",
-        "依据：「累」。理由：",
-        "依据：「累」。理由： 因为。",
-        "依据：「累」。理由：\n因为。",
-        "依据：「累」。理由：因\n为。",
-        "依据：「累」「想」「真」「做」。理由：因为。",
-        "依据：「累」、「想」。理由：因为。",
-        "依据：累。理由：因为。",
-        "依据：「累。理由：因为。",
-        "依据：「累」。理由：因为「累",
-        "依据：「累」。理由：因为」。",
-        "依据：高自杀风险「累」。理由：因为。",
-        "这个帖子体现了低自杀风险。依据：「累」。理由：因为。",
+        "依据：「很累」。",
+        "依据：「很累」。理由：",
+        "依据：「很累」。理由： 因为。",
+        "依据：「很累」。理由：\n因为。",
+        "依据：「很累」。理由：因\n为。",
+        "依据：「很累」「想做」「真的」「不想」。理由：因为。",
+        "依据：「很累」、「想做」。理由：因为。",
+        "依据：很累。理由：因为。",
+        "依据：「很累。理由：因为。",
+        "依据：「很累」。理由：因为「累",
+        "依据：「很累」。理由：因为」。",
+        "依据：高自杀风险「很累」。理由：因为。",
+        "这个帖子体现了低自杀风险。依据：「很累」。理由：因为。",
     ):
         assert not admits(PLAIN, labels, RISK, wrong), wrong
 
 
 def test_every_label_of_many_has_its_own_quotes_in_the_order_of_the_first_sentence() -> None:
     labels = ["读心术", "放大"]
-    assert admits(PLAIN, labels, DISTORTION, "依据：读心术「累」；放大「真」「想」。理由：因为。")
+    assert admits(PLAIN, labels, DISTORTION, "依据：读心术「很累」；放大「真的」「想做」。理由：因为。")
     for wrong in (
-        "依据：放大「累」；读心术「真」。理由：因为。",
-        "依据：读心术「累」。理由：因为。",
-        "依据：读心术；放大「真」。理由：因为。",
-        "依据：读心术「累」；放大「真」；以偏概全「想」。理由：因为。",
-        "依据：「累」；「真」。理由：因为。",
+        "依据：放大「很累」；读心术「真的」。理由：因为。",
+        "依据：读心术「很累」。理由：因为。",
+        "依据：读心术；放大「真的」。理由：因为。",
+        "依据：读心术「很累」；放大「真的」；以偏概全「想做」。理由：因为。",
+        "依据：「很累」；「真的」。理由：因为。",
         "依据：无。理由：因为。",
     ):
         assert not admits(PLAIN, labels, DISTORTION, wrong), wrong
     assert admits(PLAIN, [], DISTORTION, "依据：无。理由：因为。")
-    assert not admits(PLAIN, [], DISTORTION, "依据：读心术「累」。理由：因为。")
+    assert not admits(PLAIN, [], DISTORTION, "依据：读心术「很累」。理由：因为。")
 
 
 def test_a_style_without_evidence_still_quotes_only_the_post_in_its_reason() -> None:
@@ -198,10 +206,13 @@ def test_english_puts_its_spaces() -> None:
     ],
 )
 def test_posts_of_every_make(post: str, held: list[str], refused: list[str]) -> None:
+    named = "依据：无。理由：他写「{}」。".format
     for span in held:
-        assert admits(post, ["高自杀风险"], RISK, written(span)), ascii(span)
+        assert admits(post, ["高自杀风险"], RISK, named(span)), ascii(span)
+        assert admits(post, ["高自杀风险"], RISK, written(span)) is (len(span) > 1 or span == "累"), ascii(span)
     for span in refused:
         assert not admits(post, ["高自杀风险"], RISK, written(span)), ascii(span)
+        assert not admits(post, ["高自杀风险"], RISK, named(span)), ascii(span)
 
 
 @pytest.mark.parametrize("post", ["「", "」", "「」", "\n", "「\n」\n", "\n\n\n"])
@@ -224,12 +235,12 @@ def test_where_nothing_can_be_quoted_nothing_is(post: str) -> None:
 )
 def test_exactly_the_stretches_of_a_post_can_be_quoted(post: str, data: st.DataObject) -> None:
     start = data.draw(st.integers(0, len(post) - 1))
-    span = post[start : data.draw(st.integers(start + 1, len(post)))]
-    quotable = not set(span) & set("「」\n")
-    assert admits(post, ["高自杀风险"], RISK, written(span)) is quotable
+    shortest = min(MIN_SPAN_CHARACTERS, max(map(len, re.split("[「」\n]", post))))
     other = data.draw(st.text(st.sampled_from(post), min_size=1, max_size=5))
-    quotable = other in post and not set(other) & set("「」\n")
-    assert admits(post, ["高自杀风险"], RISK, written(other)) is quotable
+    for span in (post[start : data.draw(st.integers(start + 1, len(post)))], other):
+        quotable = span in post and not set(span) & set("「」\n")
+        assert admits(post, ["高自杀风险"], RISK, written(span)) is (quotable and len(span) >= shortest)
+        assert admits(post, ["高自杀风险"], RISK, f"依据：无。理由：他写「{span}」。") is quotable
 
 
 def test_a_quote_has_its_length_limit() -> None:

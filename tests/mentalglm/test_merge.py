@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from mentalglm.analysis import Analysis, Evidence
 from mentalglm.answer import Answer, Quote
+from mentalglm.calibration import Calibration, LabelCalibration
 from mentalglm.decoding.merge import WindowAnswer, gravity, merge_evidence, merge_windows
 from mentalglm.tasks import load_task
 
@@ -202,3 +203,46 @@ def test_an_answer_without_an_explanation_has_none() -> None:
     answer = WindowAnswer("累", Answer(("高自杀风险",), (Quote("累"),), None), [0.8, 0.2])
     analysis = merged("累", [answer], RISK)
     assert analysis.explanation is None and [span.text for span in analysis.evidence] == ["累"]
+
+
+# Abstention.
+
+
+def banded(error_rate: float = 0.1, **labels: tuple[float, float | None]) -> Calibration:
+    known = {name: LabelCalibration(possible=low, certain=high) for name, (low, high) in labels.items()}
+    return Calibration(error_rate=error_rate, labels=known)
+
+
+def held(text: str, windows: list[WindowAnswer], task: Any, calibration: Calibration) -> Analysis:
+    return merge_windows(text, windows, task, False, model="m", prompt_hash="h", calibration=calibration)
+
+
+def test_what_is_not_decided_has_no_evidence_and_no_reason() -> None:
+    calibration = banded(高自杀风险=(0.2, None), 低自杀风险=(0.6, None))
+    for p, decided in ((0.1, True), (0.3, False)):
+        analysis = held("我很累。", [window("我很累。", ("低自杀风险",), [p, 1 - p], Quote("很累"))], RISK, calibration)
+        assert analysis.abstained != decided and analysis.parsed
+        assert analysis.labels == (["低自杀风险"] if decided else [])
+        assert analysis.candidates == ([] if decided else ["高自杀风险", "低自杀风险"])
+        assert (len(analysis.evidence), analysis.explanation) == ((1, "因为。") if decided else (0, None))
+        assert analysis.probabilities["高自杀风险"] == p
+
+
+def test_one_doubtful_window_keeps_a_post_from_being_called_safe() -> None:
+    calibration = banded(高自杀风险=(0.2, None), 低自杀风险=(0.6, None))
+    calm, doubtful = (window(text, ("低自杀风险",), [p, 1 - p]) for text, p in (("甲", 0.01), ("乙", 0.3)))
+    for windows in ([calm, doubtful], [doubtful, calm]):
+        analysis = held("甲乙", windows, RISK, calibration)
+        assert analysis.labels == [] and analysis.candidates == ["高自杀风险", "低自杀风险"]
+    grave = window("丙", ("高自杀风险",), [0.95, 0.05])
+    assert held("甲乙丙", [calm, doubtful, grave], RISK, calibration).labels == ["高自杀风险"]
+
+
+def test_of_many_labels_those_that_are_certain_keep_their_evidence() -> None:
+    names = CATEGORY.label_names
+    calibration = banded(**dict.fromkeys(names, (0.2, 0.7)))
+    row_ = [0.9, 0.6, 0.3, 0.0, 0.0, 0.0]
+    quotes = (Quote("甲", names[0]), Quote("乙", names[1]))
+    analysis = held("甲乙", [window("甲乙", (names[0], names[1]), row_, *quotes)], CATEGORY, calibration)
+    assert (analysis.labels, analysis.candidates, analysis.abstained) == (names[:1], names[1:3], True)
+    assert [span.label for span in analysis.evidence] == names[:1] and analysis.explanation == "因为。"

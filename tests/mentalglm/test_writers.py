@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mentalglm.analysis import Analysis, ErrorInfo, Evidence, RowError
+from mentalglm.result_tables import Layout, neutral_cell
 from mentalglm.tasks import load_task
-from mentalglm.writers import WRITERS, json_line, neutral_cell, printable
+from mentalglm.writers import WRITERS, json_line, printable
 
 BAD = RowError(row=3, task="suicide_risk", error=ErrorInfo(code="empty_text", message="the text is empty; give a post"))
 
@@ -34,7 +35,7 @@ def analysis(task: str = "suicide_risk", text: str = "不想活了", **more: Any
 
 def write(kind: str, *rows: tuple[int | None, list[Any]], lang: str = "zh") -> str:
     file = io.StringIO(newline="")
-    writer = WRITERS[kind](file, ["suicide_risk"], lang)
+    writer = WRITERS[kind](file, Layout(lang))
     for number, results in rows:
         writer.write(number, results)
     return file.getvalue()

@@ -15,7 +15,6 @@ from typer.testing import CliRunner, Result
 from mentalglm.decoding.context import read
 from mentalglm.server.chat_text import ChatText
 from mentalglm.server.cli import serve
-from mentalglm.server.join import join
 from mentalglm.server.post import Post, take_alike
 from mentalglm.server.sampling import Sampler, Sampling
 from tests.tiny import SENTENCES, tiny_tokenizer
@@ -101,15 +100,15 @@ def test_tokens_are_drawn_as_often_as_they_are_expected() -> None:
 def test_a_row_that_joins_reads_on_as_if_alone(sharp_model: Any) -> None:
     tokenizer = tiny_tokenizer()
     prompts = [tokenizer(text)["input_ids"] for text in ("".join(SENTENCES[:4]), SENTENCES[5], "".join(SENTENCES[:2]))]
-    joined = join(
-        join(read(sharp_model, [prompts[1]]), read(sharp_model, [prompts[0]])), read(sharp_model, [prompts[2]])
-    )
+    joined = read(sharp_model, [prompts[1]])
+    joined.join(read(sharp_model, [prompts[0]]))
+    joined.join(read(sharp_model, [prompts[2]]))
     order = [1, 0, 2]
     for step in range(3):
         joined.append([[10 + step]] * len(order))
         if step == 1:
             joined.keep([0, 2])  # the longest leaves, and with it the columns only it used
-            joined = join(joined, read(sharp_model, [[*prompts[0][:3], 10, 11]]))
+            joined.join(read(sharp_model, [[*prompts[0][:3], 10, 11]]))
             order = [1, 2, 0]
     for place, row in enumerate(order):
         prompt = [*prompts[0][:3], 10, 11, 12] if row == 0 else [*prompts[row], 10, 11, 12]
