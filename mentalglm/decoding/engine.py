@@ -14,7 +14,7 @@ Read = Callable[[list[list[int]]], Reading]
 def reader_of(model: Any) -> Read:
     """What reads a batch of prompts, each a list of token ids, none empty.
 
-    ONNX Runtime comes with ``pip install "mentalglm[fast]"``; without it answers are the same, later.
+    Where ONNX Runtime cannot be installed, torch gives the same answers, later.
     """
     if supported(model) and find_spec("onnxruntime") and find_spec("onnx"):
         from mentalglm.decoding.onnx_context import OnnxContext

@@ -19,6 +19,7 @@ class OnnxEngine:
     def __init__(self, model: Any) -> None:
         import onnxruntime
 
+        onnxruntime.disable_telemetry_events()  # Windows builds would send some
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = torch.get_num_threads()
         options.log_severity_level = 3
