@@ -56,7 +56,13 @@ def test_a_post_is_found_whichever_copy_of_it_is_broken(encoding: str) -> None:
     assert not is_held_out(sound + " early", {text_key(sound), text_key(broken)})
 
 
-@pytest.mark.parametrize("text", ["", "plain words", "今天很累，什么都不想做", "naïve \ud800"])
+@pytest.mark.parametrize("text", ["", "……", "😭😭"])
+def test_a_text_without_a_letter_has_none_for_all_such_share_one(text: str) -> None:
+    assert text_keys(text) == frozenset()
+    assert not is_held_out(text, {text_key("")})
+
+
+@pytest.mark.parametrize("text", ["plain words", "今天很累，什么都不想做", "naïve \ud800"])
 def test_an_ordinary_text_has_its_own_key(text: str) -> None:
     assert text_key(text) in text_keys(text)
     assert is_held_out(text, {text_key(text)}) and not is_held_out(text, {text_key(text + "1")})
