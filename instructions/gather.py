@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from instructions.config import Checks, Config, DialoguePart, RecordsPart, SourceChoice
-from instructions.heldout import is_held_out, read_heldout
+from instructions.heldout import is_held_out, read_heldout, text_keys
 from instructions.order import order_key
 from instructions.personal_data import mask
 from instructions.records import Record, read_records
@@ -205,7 +205,8 @@ def _add_dialogue(found: Gathered, part: DialoguePart, checks: Checks, base: Pat
     for number, choice in enumerate(part.sources):
         source = _at_hand(found, chosen_source(choice, base, f"dialogue.sources.{number}"), data)
         if source is not None:
-            dialogues = _dialogues(found, source, part.max_characters, data, checks)
+            heldout = found.heldout_keys.union(*map(text_keys, found.heldout_texts))
+            dialogues = _dialogues(found, source, part.max_characters, data, checks, heldout)
             found.dialogues += _drawn(dialogues, choice.max_rows, lambda row: order_key(seed, row.id))
 
 
@@ -236,17 +237,19 @@ def was_marked(record: Record) -> bool:
     return bool(record.meta.get("evidence_marked", True))
 
 
-def _dialogues(found: Gathered, source: Source, limit: int, data: Path, checks: Checks) -> Iterator[Dialogue]:
-    seen: set[int] = set()
+def _dialogues(
+    found: Gathered, source: Source, limit: int, data: Path, checks: Checks, heldout: set[str]
+) -> Iterator[Dialogue]:
+    seen: set[tuple[str, ...]] = set()
     for row_id, turns in read_turns(source, data):
         reason = turns if isinstance(turns, str) else None
         if not isinstance(turns, str):
-            if any(is_held_out(turn["content"], found.heldout_keys) for turn in turns):
+            if any(is_held_out(turn["content"], heldout) for turn in turns):
                 reason = "the post is in a held-out test set"
             turns = _cut(turns, limit)
             reason = reason or (None if turns else f"the first turn is longer than {limit} characters")
             if checks.near_duplicates is not None and reason is None:
-                known = hash(tuple(turn["content"] for turn in turns))
+                known = tuple(turn["content"] for turn in turns)
                 reason = "a duplicate: the same dialogue" if known in seen else None
                 seen.add(known)
         if reason is not None:

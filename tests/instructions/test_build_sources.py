@@ -347,3 +347,17 @@ def test_a_killed_build_is_not_mistaken_for_a_whole_one(own: Path, tmp_path: Pat
     assert run("build", own, "--data", tmp_path, "--out", out).returncode == 0
     assert (out / "corpus.sha256").read_text(encoding="utf-8").strip() != digest
     assert len(rows_of(out)) == 3000
+
+
+def test_what_is_held_out_of_the_records_is_held_out_of_the_dialogue_too(tmp_path: Path) -> None:
+    from tests.instructions.made import POSTS, record
+
+    records = [record(POSTS[0], id="a"), record(POSTS[1], id="b", split="test")]
+    (tmp_path / "records.jsonl").write_text("\n".join(one.model_dump_json() for one in records), encoding="utf-8")
+    talk = [{"messages": [{"role": "user", "content": post}]} for post in (POSTS[1], POSTS[2])]
+    (tmp_path / "talk.jsonl").write_text("\n".join(map(json.dumps, talk)), encoding="utf-8")
+    source = {"name": "talk", "reader": "messages", "files": ["talk.jsonl"], "language": "zh"}
+    config = {"name": "both", "records": {"files": ["records.jsonl"]}, "dialogue": {"sources": [{"source": source}]}}
+    (tmp_path / "both.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
+    built = build(tmp_path / "both.yaml", tmp_path, tmp_path / "out")
+    assert {row.messages[0]["content"] for row in built.rows if row.task == "dialogue"} == {POSTS[2]}
