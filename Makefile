@@ -32,7 +32,7 @@ lint: .venv/all
 	@touch $@
 
 .venv/all: .venv/base
-	$(PIP) -e ".[corpus,train,eval,demo,serve,remote,dev]"
+	$(PIP) -e ".[corpus,train,qlora,eval,demo,serve,remote,dev]"
 	@touch $@
 
 clean:

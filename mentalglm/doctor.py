@@ -8,34 +8,20 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
 from mentalglm.errors import UserError, exit_on_user_error
+from mentalglm.finding import Finding
 from mentalglm.models.first_line import first_line
+from mentalglm.training_checks import training_checks
 
 _SIGNS = {"ok": "✓", "note": "!", "bad": "✗"}
 # Downloaded in bf16, as glm-4-9b and MentalGLM are published.
 _LARGE_MODEL_GB = 19
 _ROOM_GB = 2
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that was looked at.
-
-    Attributes:
-        state: ``bad`` keeps mentalglm from working, ``note`` keeps a part of it from working.
-        zh: What was found and what to do, in Chinese.
-        en: The same in English.
-    """
-
-    state: Literal["ok", "note", "bad"]
-    zh: str
-    en: str
 
 
 @exit_on_user_error()
@@ -56,7 +42,7 @@ def doctor(lang: Annotated[str, typer.Option(help="zh or en.")] = "zh") -> None:
 
 def examine() -> Iterator[Finding]:
     """Yields what is found, the quick checks first; a check that breaks is itself a fault."""
-    checks = (_python, _packages, _extras, _devices, _memory, _compilers, _disk, _network, _fonts, _embedded)
+    checks = (_python, _packages, _extras, _devices, _memory, *training_checks(), _disk, _network, _fonts, _embedded)
     for check in checks:
         yield from _guarded(check)
 
@@ -125,10 +111,19 @@ def _devices() -> Iterator[Finding]:
     yield Finding("ok", f"CPU：{cores} 核，{threads} 线程，{kind}", f"CPU: {cores} cores, {threads} threads, {kind}")
     for number in range(torch.cuda.device_count()):
         about = torch.cuda.get_device_properties(number)
-        bf16 = "bf16" if torch.cuda.is_bf16_supported() else "fp16"
+        bf16 = "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
         text = f"cuda:{number} {about.name}, {about.total_memory / 2**30:.0f} GiB, {bf16}"
         yield Finding("ok", text, text)
-    if not torch.cuda.is_available():
+    if torch.cuda.is_available():
+        return
+    if shutil.which("nvidia-smi") is not None:
+        build = torch.__version__
+        yield Finding(
+            "note",
+            f"有 nvidia-smi，但 torch {build} 用不了 GPU：请安装 CUDA 版的 torch（pytorch.org），并核对驱动",
+            f"nvidia-smi is here, but torch {build} reaches no GPU: install its CUDA build, check the driver",
+        )
+    else:
         yield Finding(
             "ok",
             "没有可用的 CUDA：自带模型用 CPU 即可；9B 模型请用 GPU，或加 --quantization int8",
@@ -144,19 +139,6 @@ def _memory() -> Iterator[Finding]:
     yield Finding(
         "ok", f"内存：共 {total:.0f} GiB，空闲 {free:.0f} GiB", f"memory: {total:.0f} GiB, {free:.0f} GiB free"
     )
-
-
-def _compilers() -> Iterator[Finding]:
-    lacking = [name for name in ("g++", "ninja") if shutil.which(name) is None]
-    if lacking:
-        what = ", ".join(lacking)
-        yield Finding(
-            "note",
-            f"缺少 {what}：仅 DeepSpeed 训练需要；请用系统的包管理器安装",
-            f"{what} missing: needed to train with DeepSpeed only; install with the system's package manager",
-        )
-    else:
-        yield Finding("ok", "编译工具：g++、ninja", "compilers: g++, ninja")
 
 
 def _disk() -> Iterator[Finding]:

@@ -29,6 +29,28 @@ def build_messages(post: str, task: Task, style: str, answer: Answer | None = No
     return messages
 
 
+def find_post(content: str, task: Task) -> tuple[int, int] | None:
+    """Where the post stands in a user message that asks ``task``, in whatever style and wording.
+
+    Args:
+        content: The message.
+        task: The task it asks.
+
+    Returns:
+        The post's start and end in code points, or None where no wording of the task is the message's. Where several
+        fit, the one that leaves the least to the post: its words are the question's and not the poster's.
+    """
+    found = None
+    for style in task.styles.values():
+        for wording in (style.prompt, *style.variants):
+            before, after = wording.split("{post}")
+            start, end = len(before), len(content) - len(after)
+            fits = start <= end and content.startswith(before) and content.endswith(after)
+            if fits and (found is None or end - start < found[1] - found[0]):
+                found = (start, end)
+    return found
+
+
 def render_turns(turns: list[dict[str, str]]) -> str:
     """A conversation as the text that conversation tasks are asked about, one turn a line.
 
@@ -56,17 +78,26 @@ def encode_example(tokenizer: Any, messages: Messages) -> tuple[list[int], list[
         ids: Length L.
         scored: Length L; true for the assistant's words and for the token that ends its turn, false elsewhere.
     """
-    pieces = _template_pieces(tokenizer, tuple(m["role"] for m in messages))
-    ids, scored = list(pieces[0]), [False] * len(pieces[0])
-    for number, message in enumerate(messages):
-        speaks = message["role"] == "assistant"
-        content = encode_text(tokenizer, message["content"])
-        behind = list(pieces[number + 1])
-        if not behind and speaks:
-            behind = [stop_token_id(tokenizer)]
-        ids += content + behind
-        scored += [speaks] * len(content) + [speaks and k == 0 for k in range(len(behind))]
-    return ids, scored
+    return encode_examples(tokenizer, [messages])[0]
+
+
+def encode_examples(tokenizer: Any, conversations: list[Messages]) -> list[tuple[list[int], list[bool]]]:
+    """:func:`encode_example` of many conversations at once, which lets the tokenizer use all its threads."""
+    texts = [message["content"] for messages in conversations for message in messages]
+    encoded = iter(tokenizer(texts, add_special_tokens=False, split_special_tokens=True)["input_ids"] if texts else [])
+    examples = []
+    for messages in conversations:
+        pieces = _template_pieces(tokenizer, tuple(m["role"] for m in messages))
+        ids, scored = list(pieces[0]), [False] * len(pieces[0])
+        for number, message in enumerate(messages):
+            speaks = message["role"] == "assistant"
+            content, behind = next(encoded), list(pieces[number + 1])
+            if not behind and speaks:
+                behind = [stop_token_id(tokenizer)]
+            ids += content + behind
+            scored += [speaks] * len(content) + [speaks and k == 0 for k in range(len(behind))]
+        examples.append((ids, scored))
+    return examples
 
 
 def encode_text(tokenizer: Any, text: str) -> list[int]:

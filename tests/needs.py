@@ -27,6 +27,12 @@ def need_compiler() -> str:
     return path
 
 
+def need_bitsandbytes() -> None:
+    """bitsandbytes, which quantises on the CPU too."""
+    if importlib.util.find_spec("bitsandbytes") is None:
+        _missing('bitsandbytes is not installed; pip install "mentalglm[qlora]"')
+
+
 def _missing(reason: str) -> NoReturn:
     if os.environ.get("CI") == "true":
         pytest.fail(f"{reason}; CI must have it", pytrace=False)

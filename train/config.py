@@ -1,13 +1,23 @@
-"""Every setting of a training run: declared once, typed, its docstring the help text; unknown keys are refused."""
+"""Every setting of a training run: declared once, typed, its docstring the help text."""
 
-import difflib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from mentalglm.errors import UserError
+_FP16 = (
+    "fp16 is not offered: GLM's activations exceed its largest number, 65,504, and the loss becomes 0 or NaN "
+    "(GLM-4 issues 261 and 724); use bf16, or fp32 on a device without it"
+)
+
+
+def _no_fp16(value: Any) -> Any:
+    if value in ("fp16", "float16", "half"):
+        raise ValueError(_FP16)
+    return value
+
+
+Precision = Annotated[Literal["fp32", "bf16"], BeforeValidator(_no_fp16)]
 
 
 class _Strict(BaseModel):
@@ -40,13 +50,20 @@ class Lora(_Strict):
         r: Rank.
         alpha: Scale; the update is multiplied by alpha / r.
         dropout: On the adapter's input.
-        target_modules: Which linear layers; ``all-linear`` takes every one but the head.
+        target_modules: Which linear layers, by name; ``all-linear`` takes every one but the head, whatever the model
+            calls them.
+        use_rslora: Multiply by alpha / sqrt(r) instead (rsLoRA, Kalajdzievski 2023).
+        use_dora: Learn direction and magnitude apart (DoRA, Liu et al. 2024).
+        loraplus_lr_ratio: The learning rate of B over that of A (LoRA+, Hayou et al. 2024); 16 is the paper's.
     """
 
     r: int = Field(8, ge=1)
-    alpha: int = 32
+    alpha: int = Field(32, ge=1)
     dropout: float = Field(0.05, ge=0, lt=1)
     target_modules: str | list[str] = "all-linear"
+    use_rslora: bool = False
+    use_dora: bool = False
+    loraplus_lr_ratio: float | None = Field(None, ge=1)
 
 
 class TrainConfig(_Strict):
@@ -56,10 +73,21 @@ class TrainConfig(_Strict):
         output_dir: Where checkpoints, logs and the finished model go.
         model: Folder or name of the model to start from; or
         new_model: the shape of a model to be made.
+        revision: Of a hub name.
+        adapter: A trained adapter of ``model`` to go on from (stage 2 on stage 1); it brings its own ``lora`` settings.
+        attn_implementation: What computes attention (``sdpa``, ``eager``, ``flash_attention_2``); by default the
+            model's own choice.
         data: Instruction folder, as written by ``python -m instructions build``.
+        task: Train on the rows of this task, or of these, alone.
         loss_on: ``answer`` scores the assistant's words and the stop token; ``all`` scores every token (pre-training).
         max_tokens: Take no more tokens of the training data than this (the first ones of the folder).
+        overlong: What becomes of a row longer than ``max_seq_length``: ``truncate`` cuts its post, never the
+            instruction, the words the answer quotes, the answer or its stop token; ``drop`` leaves it out. Counted.
+        class_weights: ``balanced`` weighs each row by the inverse frequency of its labels within its task.
         lora: Train an adapter instead of all weights.
+        load_in_4bit: Hold the base in NF4 (QLoRA, Dettmers et al. 2023), by bitsandbytes; trains an adapter only.
+        gradient_checkpointing: Keep one activation per layer and compute the rest again: a third more work.
+        neftune_noise_alpha: Noise on the embeddings (NEFTune, Jain et al. 2023); 5 is the paper's.
         max_seq_length: Length of a pack, in tokens.
         per_device_train_batch_size: Packs in one micro-step of one rank.
         gradient_accumulation_steps: Micro-steps in one optimizer step.
@@ -67,25 +95,45 @@ class TrainConfig(_Strict):
         max_steps: Stop after this many optimizer steps, whatever the epochs.
         learning_rate: The peak, reached after the warm-up, then a cosine down to a tenth.
         warmup_ratio: Share of the steps.
+        weight_decay: Of matrices; vectors (norms, biases) are never decayed.
+        adam_beta2: Adam's second decay; the first is 0.9.
         max_grad_norm: Gradients are clipped to this norm.
         label_smoothing: Share of the target spread over the vocabulary.
-        zero_stage: DeepSpeed ZeRO stage.
-        dtype: Precision of weights and compute. fp16 is not offered: GLM overflows in it.
+        deepspeed: ``zero0`` … ``zero3_offload``, the files in train/deepspeed, or a DeepSpeed JSON of your own.
+        dtype: Precision of weights and compute.
         save_dtype: Precision of the finished weights on disk.
+        eval_steps: Steps between measurements of macro-F1 on the validation split, by label scoring; the model saved
+            is then the best one.
+        max_eval_samples: Rows of the validation split to measure on, drawn evenly over tasks.
+        early_stopping_patience: Stop after this many measurements without a better one.
         save_steps: Steps between checkpoints.
+        save_total_limit: Checkpoints kept.
         logging_steps: Steps between lines of the log.
+        report_to: Where the log goes besides ``log.jsonl``; wandb and swanlab send it to their servers.
+        stop_after_zero_losses: Stop after this many steps whose loss is exactly 0; NaN stops at once.
+        merge: Merge the finished adapter into its base too, and check that the two agree.
+        seed: Of everything random.
         resume: ``auto`` (the newest checkpoint of output_dir, if any), ``never``, or a checkpoint's path.
-        show_sample: Print one sample with its mask at the start: only for texts that may be shown.
+        show_sample: Show the post, too, in the sample printed at the start: only for texts that may be shown.
         dry_run: Print the plan and stop.
     """
 
     output_dir: Path
     model: str | None = None
     new_model: NewModel | None = None
+    revision: str | None = None
+    adapter: Path | None = None
+    attn_implementation: str | None = None
     data: Path
+    task: str | list[str] | None = None
     loss_on: Literal["answer", "all"] = "answer"
     max_tokens: int | None = Field(None, ge=1)
+    overlong: Literal["truncate", "drop"] = "truncate"
+    class_weights: Literal["none", "balanced"] = "none"
     lora: Lora | None = None
+    load_in_4bit: bool = False
+    gradient_checkpointing: bool = False
+    neftune_noise_alpha: float | None = Field(None, gt=0)
     max_seq_length: int = Field(512, ge=16)
     per_device_train_batch_size: int = Field(8, ge=1)
     gradient_accumulation_steps: int = Field(1, ge=1)
@@ -97,72 +145,47 @@ class TrainConfig(_Strict):
     adam_beta2: float = Field(0.95, gt=0, lt=1)
     max_grad_norm: float = Field(1.0, gt=0)
     label_smoothing: float = Field(0.0, ge=0, lt=1)
-    zero_stage: Literal[0, 1, 2] = 0
-    dtype: Literal["fp32", "bf16"] = "fp32"
-    save_dtype: Literal["fp32", "bf16"] = "fp32"
+    deepspeed: str = "zero0"
+    dtype: Precision = "fp32"
+    save_dtype: Precision = "fp32"
+    eval_steps: int | None = Field(None, ge=1)
+    max_eval_samples: int | None = Field(None, ge=1)
+    early_stopping_patience: int | None = Field(None, ge=1)
     save_steps: int = Field(200, ge=1)
+    save_total_limit: int = Field(2, ge=1)
     logging_steps: int = Field(10, ge=1)
+    report_to: list[Literal["tensorboard", "wandb", "swanlab"]] = ["tensorboard"]
+    stop_after_zero_losses: int = Field(3, ge=1)
+    merge: bool = False
     seed: int = 0
     resume: str = "auto"
     show_sample: bool = False
     dry_run: bool = False
 
+    @property
+    def tasks(self) -> list[str] | None:
+        """The tasks to train on, or None for all of the data's."""
+        return [self.task] if isinstance(self.task, str) else self.task
+
+    @property
+    def trains_adapter(self) -> bool:
+        """Whether the base stays as it is."""
+        return self.lora is not None or self.adapter is not None
+
     @model_validator(mode="after")
-    def _one_start(self) -> "TrainConfig":
+    def _fits_together(self) -> "TrainConfig":
         if (self.model is None) == (self.new_model is None):
             raise ValueError("give either model or new_model")
-        if self.new_model is not None and self.lora is not None:
-            raise ValueError("lora needs a model to adapt, not new_model")
+        if self.new_model is not None and self.trains_adapter:
+            raise ValueError("lora and adapter need a model to adapt, not new_model")
+        if self.lora is not None and self.adapter is not None:
+            raise ValueError("adapter brings its own lora settings; leave lora out, or adapter to start a new one")
+        if self.load_in_4bit and not self.trains_adapter:
+            raise ValueError("load_in_4bit trains an adapter only; add lora")
+        if self.merge and not self.trains_adapter:
+            raise ValueError("merge=true needs lora or adapter; without one the whole model is saved anyway")
+        if self.early_stopping_patience is not None and self.eval_steps is None:
+            raise ValueError("early_stopping_patience needs eval_steps, the steps between measurements")
+        if self.class_weights == "balanced" and self.loss_on == "all":
+            raise ValueError("class_weights=balanced needs loss_on=answer; pre-training has no labels")
         return self
-
-
-def load_config(path: Path, overrides: list[str]) -> TrainConfig:
-    """Reads the YAML at ``path`` and applies ``key.sub=value`` overrides, whose values are YAML too.
-
-    Raises:
-        UserError: The file is missing or broken, a key is unknown (the nearest known one is named) or a value is wrong.
-    """
-    if not path.is_file():
-        raise UserError(f"{path} not found; name a configuration such as train/configs/embedded.yaml", "missing_file")
-    try:
-        data: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
-        if not isinstance(data, dict):
-            raise UserError(f"{path} holds no settings; write key: value lines as in train/configs/embedded.yaml")
-        for override in overrides:
-            _apply(data, override)
-        return TrainConfig.model_validate(data)
-    except UnicodeDecodeError:
-        raise UserError(f"{path}: not UTF-8; save it as UTF-8") from None
-    except yaml.YAMLError as error:
-        raise UserError(f"{path}: not valid YAML: {str(error).splitlines()[-1].strip()}") from None
-    except ValidationError as error:
-        raise UserError(f"{path}: {_problem(error)}") from None
-
-
-def _apply(data: dict[str, Any], override: str) -> None:
-    key, equals, value = override.partition("=")
-    if not equals:
-        raise UserError(f"{override!r} is not a setting; write key=value, such as max_steps=2")
-    *parents, last = key.split(".")
-    for parent in parents:
-        if data.get(parent) is None:
-            data[parent] = {}
-        if not isinstance(data[parent], dict):
-            raise UserError(f"{key}: {parent} holds no further settings")
-        data = data[parent]
-    data[last] = yaml.safe_load(value)
-
-
-def _problem(error: ValidationError) -> str:
-    first: Any = error.errors()[0]
-    key = ".".join(map(str, first["loc"]))
-    if first["type"] == "extra_forbidden":
-        sections: dict[str, type[BaseModel]] = {"lora": Lora, "new_model": NewModel}
-        section = sections.get(str(first["loc"][0]), TrainConfig)
-        near = difflib.get_close_matches(str(first["loc"][-1]), section.model_fields, n=1)
-        return f"unknown setting {key!r}" + (f"; did you mean {near[0]!r}?" if near else "; see train/config.py")
-    if first["type"] == "missing":
-        return f"{key}: missing; add it"
-    if not first["loc"]:
-        return str(first["msg"]).removeprefix("Value error, ")
-    return f"{key}: {first['msg']}; the value is {first['input']!r}"

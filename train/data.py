@@ -1,7 +1,7 @@
-"""From an instruction folder to packs of token ids with a mask of what is scored."""
+"""From an instruction folder to rows, and from encoded examples to the arrays of one micro-step."""
 
-import random
-from bisect import bisect_left, insort
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from mentalglm.errors import UserError
-from mentalglm.prompt import encode_example
 from mentalglm.tasks import TASKS, add_tasks
+
+_BATCH = 1024  # rows held at once while a file is read
 
 
 @dataclass(frozen=True)
@@ -28,14 +29,28 @@ class Example:
     weight: float = 1.0
 
 
-def read_instructions(folder: Path, split: str) -> list[dict[str, Any]]:
+def read_instructions(folder: Path, split: str, tasks: list[str] | None = None) -> list[dict[str, Any]]:
     """The rows of one split of an instruction folder; an absent split has none. Its own tasks become known.
+
+    Args:
+        folder: The instruction folder.
+        split: ``train``, ``validation`` or ``test``.
+        tasks: The tasks whose rows are wanted; None for all.
+
+    Raises:
+        UserError: The folder is not an instruction folder, a task in it is broken or named as another one, or a wanted
+            task has no row.
+    """
+    path = split_file(folder, split)
+    return [] if path is None else [row for rows in read_batches(path, tasks) for row in rows]
+
+
+def split_file(folder: Path, split: str) -> Path | None:
+    """The file of one split of an instruction folder, None if it has none. The folder's own tasks become known.
 
     Raises:
         UserError: The folder is not an instruction folder, or a task in it is broken or named as another one.
     """
-    import pyarrow.parquet
-
     if not (folder / "train.parquet").is_file():
         advice = "build it first: python -m instructions build"
         raise UserError(f"{folder} holds no train.parquet; {advice}", "missing_file")
@@ -43,74 +58,45 @@ def read_instructions(folder: Path, split: str) -> list[dict[str, Any]]:
     if (folder / ".unfinished").exists():
         raise UserError(f"{folder}: its build was interrupted; build it again", "missing_file")
     path = folder / f"{split}.parquet"
-    return list(pyarrow.parquet.read_table(path).to_pylist()) if path.is_file() else []
+    return path if path.is_file() else None
 
 
-def encode_rows(
-    rows: list[dict[str, Any]], tokenizer: Any, loss_on: str, max_seq_length: int, max_tokens: int | None = None
-) -> tuple[list[Example], int]:
-    """Encodes instruction rows.
-
-    Args:
-        rows: As :func:`read_instructions` returns them.
-        tokenizer: The model's.
-        loss_on: ``answer`` or ``all``. With ``all``, long conversations are cut into pieces; with ``answer`` a row
-            longer than ``max_seq_length`` is left out, since a cut could take the label with it.
-        max_seq_length: The longest example.
-        max_tokens: Stop when this many tokens are reached.
-
-    Returns:
-        The examples, and the number of rows left out for their length.
+def read_batches(path: Path, tasks: list[str] | None = None) -> Iterator[list[dict[str, Any]]]:
+    """The rows of a split's file, some at a time: a corpus of any size takes the memory of one batch.
 
     Raises:
-        UserError: No example is left, or a row has no scored token.
+        UserError: A wanted task has no row, or the file cannot be read.
     """
-    examples: list[Example] = []
-    left_out = total = 0
-    for row in rows:
-        ids, scored = encode_example(tokenizer, row["messages"])
-        if loss_on == "all":
-            scored = [True] * len(ids)
-        elif len(ids) > max_seq_length:
-            left_out += 1
-            continue
-        if not any(scored):
-            raise UserError(f"row {row['id']} has no scored token; it needs an assistant message, or loss_on=all")
-        for start in range(0, len(ids), max_seq_length):
-            piece = slice(start, start + max_seq_length)
-            examples.append(Example(np.array(ids[piece]), np.array(scored[piece]), row["weight"]))
-        total += len(ids)
-        if max_tokens is not None and total >= max_tokens:
-            break
-    if not examples:
-        raise UserError(f"no row fits into max_seq_length={max_seq_length}; raise it")
-    return examples, left_out
+    import pyarrow.parquet
+
+    if tasks is not None:
+        there = tasks_in(path)
+        absent = [name for name in tasks if name not in there]
+        if absent:
+            raise UserError(f"task={absent[0]}: {path} holds no row of it; it has {', '.join(there)}")
+    with _readable(path):
+        for batch in pyarrow.parquet.ParquetFile(path).iter_batches(_BATCH):
+            yield [row for row in batch.to_pylist() if tasks is None or row["task"] in tasks]
 
 
-def pack(lengths: list[int], capacity: int, seed: int) -> list[list[int]]:
-    """Best-fit decreasing over a shuffled order, in windows so that a pack mixes examples from everywhere.
+def tasks_in(path: Path) -> list[str]:
+    """The tasks that the rows of a split's file belong to, sorted."""
+    import pyarrow.compute
+    import pyarrow.parquet
 
-    Returns:
-        Packs of example indices, each at most ``capacity`` tokens long, in an order fixed by ``seed``.
-    """
-    rng = random.Random(seed)
-    order = list(range(len(lengths)))
-    rng.shuffle(order)
-    packs: list[list[int]] = []
-    for start in range(0, len(order), 2048):
-        window = sorted(order[start : start + 2048], key=lambda i: -lengths[i])
-        room: list[tuple[int, int]] = []  # (free tokens, pack), sorted
-        for index in window:
-            place = bisect_left(room, (lengths[index], -1))
-            if place == len(room):
-                packs.append([index])
-                insort(room, (capacity - lengths[index], len(packs) - 1))
-            else:
-                free, number = room.pop(place)
-                packs[number].append(index)
-                insort(room, (free - lengths[index], number))
-    rng.shuffle(packs)
-    return packs
+    with _readable(path):
+        column = pyarrow.parquet.read_table(path, columns=["task"])["task"]
+    return sorted(pyarrow.compute.unique(column).to_pylist())
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    import pyarrow
+
+    try:
+        yield
+    except (pyarrow.ArrowException, OSError) as error:
+        raise UserError(f"{path}: cannot be read ({str(error).splitlines()[0]}); build it again") from None
 
 
 def collate(packs: list[list[Example]], pad: int) -> dict[str, np.ndarray]:

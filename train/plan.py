@@ -1,45 +1,118 @@
 """What every step of a run sees: a function of the examples, the settings and the number of ranks, nothing else."""
 
+import random
+from bisect import bisect_left, insort
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
 from mentalglm.errors import UserError
 from train.config import TrainConfig
-from train.data import Example, pack
+from train.tokenized import TokenizedData
 
 Packs = list[list[int]]
 
+_WINDOW = 2048  # examples packed among themselves, so that a pack mixes examples from everywhere
 
-def plan_steps(examples: list[Example], config: TrainConfig, world: int) -> list[list[Packs]]:
-    """The packs of every micro-step of every optimizer step, the same on all ranks.
 
-    Rank r takes the micro-steps r, r + world, … of a step. An epoch's last packs that don't fill a step are left out.
+@dataclass(frozen=True)
+class Plan:
+    """The packs of a run, step by step; ``plan[step][micro_step][pack]`` is a list of example indices.
+
+    Rank r takes the micro-steps r, r + world, … of a step. The packs of a step depend on their number alone, so 4
+    micro-steps of one rank and 2 of each of two ranks see the same ones.
+
+    Attributes:
+        members: Example indices, pack after pack.
+        starts: Where each pack begins in ``members``, and at last where the last one ends; length packs + 1.
+        pack_tokens: Tokens of each pack.
+        per_step: Packs in a step, over all ranks.
+        micro_steps: Micro-steps in a step, over all ranks.
+    """
+
+    members: np.ndarray
+    starts: np.ndarray
+    pack_tokens: np.ndarray
+    per_step: int
+    micro_steps: int
+
+    def __len__(self) -> int:
+        """Steps."""
+        return len(self.pack_tokens) // self.per_step
+
+    def __getitem__(self, step: int) -> list[Packs]:
+        """The packs of each micro-step of ``step``."""
+        if not 0 <= step < len(self):
+            raise IndexError(step)
+        first = step * self.per_step
+        bounds = self.starts[first : first + self.per_step + 1].tolist()
+        packs = [self.members[start:end].tolist() for start, end in pairwise(bounds)]
+        return [packs[k :: self.micro_steps] for k in range(self.micro_steps)]
+
+
+def plan_steps(data: TokenizedData, config: TrainConfig, world: int) -> Plan:
+    """Plans the whole run.
+
+    Every epoch is packed anew. A step may end one epoch and begin the next; only the run's last packs, if they don't
+    fill a step, are left out.
 
     Args:
-        examples: The encoded training data.
+        data: The encoded training data.
         config: The settings.
         world: The number of ranks.
-
-    Returns:
-        ``plan[step][micro_step][pack][example]``.
 
     Raises:
         UserError: The data don't fill one step.
     """
-    lengths = [len(example.ids) for example in examples]
     micro_steps = config.gradient_accumulation_steps * world
     per_step = config.per_device_train_batch_size * micro_steps
-    plan = []
+    lengths = data.lengths
+    members, sizes, count = [], [], 0
     for epoch in range(config.num_train_epochs):
-        packs = pack(lengths, config.max_seq_length, seed=config.seed * 1000 + epoch)
-        for start in range(0, len(packs) - per_step + 1, per_step):
-            step = packs[start : start + per_step]
-            plan.append([step[k::micro_steps] for k in range(micro_steps)])
-    if not plan:
+        packs = pack(lengths.tolist(), config.max_seq_length, seed=config.seed * 1000 + epoch)
+        members.append(np.fromiter((index for one in packs for index in one), dtype=np.int32, count=len(lengths)))
+        sizes.append(np.fromiter(map(len, packs), dtype=np.int64, count=len(packs)))
+        count += len(packs)
+        if config.max_steps is not None and count >= config.max_steps * per_step:
+            break
+    steps = min(count // per_step, config.max_steps or count)
+    if not steps:
         raise UserError(
-            f"{len(examples)} examples fill less than one step of {per_step} packs; "
+            f"{len(lengths)} examples fill less than one step of {per_step} packs; "
             "lower per_device_train_batch_size, gradient_accumulation_steps or max_seq_length"
         )
-    return plan[: config.max_steps]
+    starts = np.concatenate([[0], np.cumsum(np.concatenate(sizes))])[: steps * per_step + 1]
+    taken = np.concatenate(members)[: starts[-1]]
+    return Plan(taken, starts, np.add.reduceat(lengths[taken], starts[:-1]), per_step, micro_steps)
 
 
-def scored_weight(examples: list[Example], packs: Packs) -> float:
+def pack(lengths: list[int], capacity: int, seed: int) -> Packs:
+    """Best-fit decreasing over a shuffled order, in windows so that a pack mixes examples from everywhere.
+
+    Returns:
+        Packs of example indices, each at most ``capacity`` tokens long, in an order fixed by ``seed``.
+    """
+    rng = random.Random(seed)
+    order = list(range(len(lengths)))
+    rng.shuffle(order)
+    packs: Packs = []
+    for start in range(0, len(order), _WINDOW):
+        window = sorted(order[start : start + _WINDOW], key=lambda i: -lengths[i])
+        room: list[tuple[int, int]] = []  # (free tokens, pack), sorted
+        for index in window:
+            place = bisect_left(room, (lengths[index], -1))
+            if place == len(room):
+                packs.append([index])
+                insort(room, (capacity - lengths[index], len(packs) - 1))
+            else:
+                free, number = room.pop(place)
+                packs[number].append(index)
+                insort(room, (free - lengths[index], number))
+    rng.shuffle(packs)
+    return packs
+
+
+def scored_weight(data: TokenizedData, packs: Packs) -> float:
     """The summed weight of the scored tokens in ``packs``; an example's first token is predicted by nothing."""
-    return sum(examples[i].weight * float(examples[i].scored[1:].sum()) for one in packs for i in one)
+    return float(sum(data.scored_weights[index] for one in packs for index in one))

@@ -1,16 +1,14 @@
 """Instruction-tunes a GLM: ``deepspeed train/run.py CONFIG.yaml [key.sub=value …]``.
 
-The whole story, top to bottom: read the settings, start the ranks, encode and pack the instructions, step, save.
-Everything that decides what a step sees is a function of the settings and the step's number, so a resumed run goes on
-exactly where the stopped one was.
+The whole story, top to bottom: read the settings, start the ranks, load the model, encode and pack the instructions,
+step, measure, save. Everything that decides what a step sees is a function of the settings and the step's number, so a
+resumed run goes on exactly where the stopped one was.
 """
 
 import argparse
-import math
 import os
-import signal
-import socket
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +16,25 @@ from typing import Any
 sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 from mentalglm.errors import UserError
-from train.config import TrainConfig, load_config
-from train.data import Example, collate, encode_rows, pack, read_instructions
-from train.loss import AnswerLoss
+from train.checkpoint import clear_unfinished, resume, save_checkpoint
+from train.config import TrainConfig
+from train.dry_run import dry_run
+from train.early_stopping import Best, is_due
+from train.engine import deepspeed_settings, shard_while_loading, start_engine
+from train.merge import merge_adapter, warn_if_apart
 from train.model import starting_model
-from train.plan import Packs, plan_steps, scored_weight
-from train.progress import StepLog, say, show_plan
-from train.save import check_same_run, checkpoints, save_checkpoint, save_model
-from train.schedule import learning_rate_at
+from train.model_shape import ModelShape, model_shape
+from train.plan import Plan, plan_steps
+from train.plan_report import show_plan, steps_per_epoch
+from train.plots import draw_plots
+from train.progress import say
+from train.ranks import StopSignal, start_ranks
+from train.read_config import load_config
+from train.run_log import RunLog
+from train.save import save_model
+from train.step import LossWatch, take_step, validation_loss
+from train.tokenized import TokenizedData, tokenize_on_one_rank
+from train.validation import Validation
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -51,167 +60,98 @@ def train(config: TrainConfig) -> None:
         UserError: The settings don't fit the data, the model or the machine.
     """
     import torch
-    import torch.distributed as dist
 
-    rank, world = _start_ranks()
-    torch.manual_seed(config.seed)
-    rows = read_instructions(config.data, "train")
-    model, tokenizer = starting_model(config)
-    examples, left_out = encode_rows(rows, tokenizer, config.loss_on, config.max_seq_length, config.max_tokens)
-    held_back = read_instructions(config.data, "validation")
-    validation = encode_rows(held_back, tokenizer, config.loss_on, config.max_seq_length)[0] if held_back else []
-    plan = plan_steps(examples, config, world)
-    if rank == 0:
-        show_plan(model, tokenizer, examples, left_out, len(plan), config)
+    rank, world = start_ranks()
+    settings = deepspeed_settings(config, world)
     if config.dry_run:
+        dry_run(config, settings, rank, world)
         return
-
-    engine = _engine(AnswerLoss(model, config.label_smoothing), config)
-    first_step = _resume(engine, config)
-    log = StepLog(config, first_step, len(plan))
-    stop = _stop_on_sigterm()
-    for step in range(first_step, len(plan)):
-        loss, stopping = _step(engine, examples, plan, step, tokenizer.pad_token_id, log, config, stop)
-        done = step + 1
-        if rank == 0:
-            log.step(done, loss)
-        if done % config.save_steps == 0 or done == len(plan) or stopping:
-            save_checkpoint(engine, config, done)
-        if stopping and done < len(plan):
-            if rank == 0:
-                say(f"stopped by SIGTERM after step {done}; the same command resumes")
-            return
-
-    if validation:
-        loss = _validation_loss(engine, validation, tokenizer.pad_token_id, config)
-        if rank == 0:
-            say(f"validation loss {loss:.4f} nats per scored token")
+    sharding = shard_while_loading(settings)  # in force as long as it lives
+    torch.manual_seed(config.seed)
+    model, tokenizer = starting_model(config, settings)
+    data = tokenize_on_one_rank(config, tokenizer, "train", config.max_tokens)
+    assert data is not None  # a folder without a training split is refused by name
+    held_back = tokenize_on_one_rank(config, tokenizer, "validation")
+    validation = Validation.prepare(config, tokenizer, rank, world)
+    plan = plan_steps(data, config, world)
     if rank == 0:
-        say(f"model saved to {save_model(model, tokenizer, config, rows)}")
-    dist.barrier()
+        show_plan(config, model, tokenizer, data, plan, world, settings)
+
+    shape = model_shape(model)
+    engine = start_engine(model, config, settings)
+    del sharding
+    if rank == 0:
+        clear_unfinished(config.output_dir)
+    state = resume(engine, config) or {"step": 0}
+    step, best = state["step"], Best.from_state(state.get("best"))
+    stop, watch = StopSignal(), LossWatch(config)
+    with _log(config, step, data, plan, shape, engine) as log:
+        while True:
+            if held_back is not None and is_due(step, len(plan), config.eval_steps):
+                scores = _measure(engine, validation, held_back, tokenizer.pad_token_id, config)
+                if log:
+                    log.evaluation(step, scores)
+                if best.update(step, scores.get("macro_f1", -scores["loss"])):
+                    _keep(engine, tokenizer, config, data)
+            if step == len(plan) or best.exhausted(config.early_stopping_patience):
+                break
+            taken = take_step(engine, data, plan, step, tokenizer.pad_token_id, config, stop.asked)
+            step += 1
+            watch.check(step, taken)
+            if log:
+                log.step(
+                    step,
+                    loss=taken.loss,
+                    learning_rate=taken.learning_rate,
+                    grad_norm=taken.grad_norm,
+                    tokens=taken.tokens,
+                    scored_tokens=taken.scored_tokens,
+                    pairs=taken.pairs,
+                )
+            if step % config.save_steps == 0 or step == len(plan) or taken.stopping:
+                save_checkpoint(engine, config, step, {"best": best.state()})
+            if log:
+                log.rest()
+            if taken.stopping and step < len(plan):
+                if log:
+                    say(f"stopped after step {step}; the same command resumes")
+                return
+    if best.step is None:  # nothing to choose by
+        _keep(engine, tokenizer, config, data)
+    if rank == 0:
+        _finish(config, best)
 
 
-def _step(
-    engine: Any,
-    examples: list[Example],
-    plan: list[list[Packs]],
-    step: int,
-    pad: int,
-    log: StepLog,
-    config: TrainConfig,
-    stop: dict[str, bool],
-) -> tuple[float, bool]:
-    """One optimizer step; returns its mean loss over all ranks, and whether any rank was asked to stop."""
-    import torch
-    import torch.distributed as dist
-
-    rank, world = dist.get_rank(), dist.get_world_size()
-    torch.manual_seed(config.seed + step * world + rank)  # an adapter's dropout, too, goes by the step's number
-    for group in engine.optimizer.param_groups:
-        group["lr"] = learning_rate_at(step, len(plan), config.learning_rate, config.warmup_ratio)
-    scored = sum(scored_weight(examples, packs) for packs in plan[step])
-    loss_sum = 0.0
-    for packs in plan[step][rank::world]:
-        batch = _batch(examples, packs, pad, engine.device)
-        loss = engine(**batch)
-        # DeepSpeed averages over ranks and micro-steps; the mean wanted is over the step's scored tokens.
-        engine.backward(loss * (world * config.gradient_accumulation_steps / scored))
-        engine.step()
-        loss_sum += loss.item()
-        log.tokens += batch["input_ids"].numel() * world
-    told = torch.tensor([loss_sum, float(stop["asked"])], device=engine.device, dtype=torch.float64)
-    dist.all_reduce(told)
-    mean = told[0].item() / scored
-    if not math.isfinite(mean):
-        raise UserError(f"the loss is {mean} at step {step + 1}; lower learning_rate={config.learning_rate}")
-    return mean, told[1].item() > 0
+def _log(
+    config: TrainConfig, step: int, data: TokenizedData, plan: Plan, shape: ModelShape, engine: Any
+) -> AbstractContextManager[RunLog | None]:
+    """The log that rank 0 keeps; the other ranks keep none."""
+    if engine.global_rank:
+        return nullcontext()
+    per_epoch = steps_per_epoch(data, plan)
+    return RunLog(config, step, len(plan), engine.world_size, shape, engine.device, per_epoch)
 
 
-def _validation_loss(engine: Any, examples: list[Example], pad: int, config: TrainConfig) -> float:
-    """Mean loss over the scored tokens of ``examples``; every rank computes all of it."""
-    import torch
-
-    engine.module.eval()
-    packs = pack([len(example.ids) for example in examples], config.max_seq_length, config.seed)
-    total = 0.0
-    with torch.no_grad():
-        for start in range(0, len(packs), config.per_device_train_batch_size):
-            some = packs[start : start + config.per_device_train_batch_size]
-            total += engine.module(**_batch(examples, some, pad, engine.device)).item()
-    return total / scored_weight(examples, packs)
+def _measure(
+    engine: Any, validation: Validation | None, held_back: TokenizedData, pad: int, config: TrainConfig
+) -> dict[str, float]:
+    """Macro-F1 and loss on the validation split; every rank calls it."""
+    scores = validation.macro_f1(engine.module.model, engine.device) if validation else {}
+    return scores | {"loss": validation_loss(engine, held_back, pad, config)}
 
 
-def _engine(module: AnswerLoss, config: TrainConfig) -> Any:
-    import deepspeed
-    import torch
-
-    trained = [parameter for parameter in module.parameters() if parameter.requires_grad]
-    groups = [
-        {"params": [p for p in trained if p.ndim >= 2], "weight_decay": config.weight_decay},
-        {"params": [p for p in trained if p.ndim < 2], "weight_decay": 0.0},
-    ]
-    optimizer = torch.optim.AdamW(
-        [group for group in groups if group["params"]], lr=config.learning_rate, betas=(0.9, config.adam_beta2)
-    )
-    settings = {
-        "train_micro_batch_size_per_gpu": config.per_device_train_batch_size,
-        "gradient_accumulation_steps": config.gradient_accumulation_steps,
-        "gradient_clipping": config.max_grad_norm,
-        "zero_optimization": {"stage": config.zero_stage},
-        "bf16": {"enabled": config.dtype == "bf16"},
-        "zero_allow_untested_optimizer": True,
-    }
-    return deepspeed.initialize(model=module, optimizer=optimizer, config=settings)[0]
+def _keep(engine: Any, tokenizer: Any, config: TrainConfig, data: TokenizedData) -> None:
+    """Saves the model as it stands, opens what was saved again and checks it; every rank calls it."""
+    save_model(engine, tokenizer, config, data.tasks)
 
 
-def _resume(engine: Any, config: TrainConfig) -> int:
-    """Loads the checkpoint that ``resume`` asks for; returns the step to go on with."""
-    if config.resume == "never":
-        return 0
-    if config.resume == "auto":
-        found = checkpoints(config.output_dir)
-        if not found:
-            return 0
-        path = found[-1]
-    else:
-        path = Path(config.resume)
-    check_same_run(path, config, engine.world_size)
-    _, state = engine.load_checkpoint(str(path.parent), tag=path.name)
-    if engine.global_rank == 0:
-        say(f"resumed from {path}")
-    return int(state["step"])
-
-
-def _start_ranks() -> tuple[int, int]:
-    """Joins the launcher's ranks; without a launcher, this process is the only one. Returns rank and world size."""
-    import deepspeed
-    import torch.distributed as dist
-    from deepspeed.accelerator import get_accelerator
-
-    alone = {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": _free_port()}
-    for key, value in alone.items():
-        os.environ.setdefault(key, value)
-    deepspeed.init_distributed(dist_backend=get_accelerator().communication_backend_name(), verbose=False)
-    return dist.get_rank(), dist.get_world_size()
-
-
-def _free_port() -> str:
-    with socket.socket() as server:
-        server.bind(("127.0.0.1", 0))
-        return str(server.getsockname()[1])
-
-
-def _stop_on_sigterm() -> dict[str, bool]:
-    stop = {"asked": False}
-    signal.signal(signal.SIGTERM, lambda *_: stop.update(asked=True))
-    return stop
-
-
-def _batch(examples: list[Example], packs: Packs, pad: int, device: Any) -> dict[str, Any]:
-    import torch
-
-    arrays = collate([[examples[i] for i in one] for one in packs], pad)
-    return {key: torch.from_numpy(value).to(device) for key, value in arrays.items()}
+def _finish(config: TrainConfig, best: Best) -> None:
+    """What follows the last step, on rank 0: plots of the run, and the merged model if one is asked for."""
+    draw_plots(config.output_dir)
+    adapter, merged = config.output_dir / "model", config.output_dir / "merged"
+    say(f"model saved to {adapter}" + (f", as it was after step {best.step}" if best.step is not None else ""))
+    if config.merge:
+        warn_if_apart(merge_adapter(adapter, merged, config.save_dtype), merged)
 
 
 if __name__ == "__main__":

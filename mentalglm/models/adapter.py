@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mentalglm.errors import UserError
+from mentalglm.models.bitsandbytes_import import import_bitsandbytes
 from mentalglm.models.find import find_model
 from mentalglm.models.first_line import first_line
 from mentalglm.models.manifest import Manifest
@@ -78,12 +79,13 @@ def check_base(base: Base, manifest: Manifest, hash_of: Callable[[Path], str | N
         )
 
 
-def with_adapter(model: Any, folder: Path) -> Any:
-    """``model`` with the adapter in ``folder`` around it.
+def with_adapter(model: Any, folder: Path, trainable: bool = False) -> Any:
+    """``model`` with the adapter in ``folder`` around it; a trainable one comes in the model's own dtype.
 
     Raises:
         UserError: The adapter does not fit.
     """
+    import_bitsandbytes()
     from peft import PeftModel
 
     try:
@@ -91,7 +93,9 @@ def with_adapter(model: Any, folder: Path) -> Any:
             warnings.simplefilter("ignore", FutureWarning)  # what PEFT and transformers have to tell each other
             # An adapter saved empty, or under other names, would be the base model with nothing said.
             warnings.filterwarnings("error", message="Found missing adapter keys")
-            return PeftModel.from_pretrained(model, str(folder))
+            return PeftModel.from_pretrained(
+                model, str(folder), is_trainable=trainable, autocast_adapter_dtype=not trainable
+            )
     except Exception as error:
         reason = first_line(error)[:200]
         raise UserError(f"adapter {folder} does not fit its base model: {reason}", "bad_adapter") from None

@@ -7,6 +7,7 @@ from mentalglm.models.hub import find_on_hub
 from mentalglm.models.modelscope import find_on_modelscope
 from mentalglm.models.read_json import read_json
 
+EMBEDDED = Path(__file__).parent.parent / "weights" / "embedded"
 _MODELSCOPE = "modelscope:"
 
 
@@ -19,12 +20,17 @@ def find_model(name: str, revision: str | None = None) -> Path:
     """The folder of the model or adapter called ``name``; a hub's is downloaded first, unless its cache holds it.
 
     Args:
-        name: A folder, a Hugging Face name such as ``THUDM/glm-4-9b-chat-hf``, or ``modelscope:`` and a name there.
+        name: ``embedded``, a folder, a Hugging Face name such as ``THUDM/glm-4-9b-chat-hf``, or ``modelscope:`` and a
+            name there.
         revision: Of a hub name.
 
     Raises:
         UserError: It is nowhere, or out of reach.
     """
+    if name == "embedded":
+        if not EMBEDDED.is_dir():
+            raise UserError(f"model 'embedded' not found at {EMBEDDED}; give a folder or a hub name", "missing_model")
+        return EMBEDDED
     if name.startswith(_MODELSCOPE):
         return find_on_modelscope(name.removeprefix(_MODELSCOPE), revision)
     if Path(name).is_dir():

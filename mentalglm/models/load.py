@@ -1,10 +1,8 @@
 """Loads a model with native transformers classes: no code from a checkpoint, no pickle, no network unless named."""
 
 import hashlib
-import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +12,7 @@ from mentalglm.models.chatglm import is_chatglm, load_weights, native_config, na
 from mentalglm.models.find import check_folder, find_model, is_path
 from mentalglm.models.first_line import first_line
 from mentalglm.models.manifest import Manifest, read_manifest
-
-EMBEDDED = Path(__file__).parent.parent / "weights" / "embedded"
+from mentalglm.models.quiet import quiet
 
 
 @dataclass(frozen=True)
@@ -47,6 +44,7 @@ def load_model(
     dtype: str | None = None,
     revision: str | None = None,
     quantization: str | None = None,
+    loading: dict[str, Any] | None = None,
 ) -> LoadedModel:
     """Loads a model and its tokenizer.
 
@@ -58,6 +56,7 @@ def load_model(
         dtype: ``fp32``, ``bf16`` or ``fp16``; by default fp32 on CPU, and the checkpoint's own elsewhere.
         revision: Of a hub name.
         quantization: ``int8`` on CPU; ``int8`` or ``int4`` on CUDA, with bitsandbytes.
+        loading: What else ``from_pretrained`` is told about the base, such as ``attn_implementation``.
 
     Raises:
         UserError: The model is not there, is damaged or incomplete, is not one that transformers knows natively, or
@@ -74,18 +73,22 @@ def load_model(
         raise UserError(f"device {device!r} cannot be used ({first_line(error)}); try cpu", "bad_device") from None
     check_quantization(quantization, device)
     name = name_or_path or "embedded"
-    if name == "embedded" and not EMBEDDED.is_dir():
-        raise UserError(f"model 'embedded' not found at {EMBEDDED}; give a folder or a hub name", "missing_model")
     kind = _dtype(dtype, device)
-    with _quiet():
-        folder = EMBEDDED if name == "embedded" else find_model(name, revision)
+    with quiet():
+        folder = find_model(name, revision)
         manifest = read_manifest(folder)  # a broken one is said before the weights are read
-        tokenizer, model = _load_parts(name, folder, manifest, device, kind, quantization)
+        tokenizer, model = _load_parts(name, folder, manifest, device, kind, quantization, loading or {})
     return LoadedModel(name, model.to(device).eval(), tokenizer, manifest, folder, revision, quantization)
 
 
 def _load_parts(
-    name: str, folder: Path, manifest: Manifest, device: str, dtype: Any, quantization: str | None
+    name: str,
+    folder: Path,
+    manifest: Manifest,
+    device: str,
+    dtype: Any,
+    quantization: str | None,
+    loading: dict[str, Any],
 ) -> tuple[Any, Any]:
     adapter = is_adapter(folder)
     base = base_of(folder) if adapter else Base(name, folder)
@@ -96,11 +99,11 @@ def _load_parts(
     # adapter is added in full precision.
     here = quantization is not None and device == "cpu"
     read_as = "auto" if here and not adapter else dtype
-    tokenizer = _load_tokenizer(name, folder if adapter else base.folder)
+    tokenizer = load_tokenizer(name, folder if adapter else base.folder)
     if is_chatglm(base.folder):
-        model = _load_chatglm(base.folder, tokenizer, read_as, device, None if here else quantization)
+        model = _load_chatglm(base.folder, tokenizer, read_as, device, None if here else quantization, loading)
     else:
-        model = _load_native(name, base.folder, read_as, device, None if here else quantization)
+        model = _load_native(name, base.folder, read_as, device, None if here else quantization, loading)
     model.name_or_path = model.config._name_or_path = base.name if not is_path(base.name) else str(base.folder)
     if adapter:
         model = with_adapter(model, folder)
@@ -112,7 +115,12 @@ def _load_parts(
     return tokenizer, model
 
 
-def _load_tokenizer(name: str, folder: Path) -> Any:
+def load_tokenizer(name: str, folder: Path) -> Any:
+    """The tokenizer of a model folder, in whichever format.
+
+    Raises:
+        UserError: It cannot be read, or has no chat template.
+    """
     from transformers import AutoTokenizer
 
     if (folder / "config.json").is_file() and is_chatglm(folder):
@@ -126,23 +134,28 @@ def _load_tokenizer(name: str, folder: Path) -> Any:
     return tokenizer
 
 
-def _load_chatglm(folder: Path, tokenizer: Any, dtype: Any, device: str, quantization: str | None) -> Any:
-    if quantization is not None:
+def _load_chatglm(
+    folder: Path, tokenizer: Any, dtype: Any, device: str, quantization: str | None, loading: dict[str, Any]
+) -> Any:
+    if quantization is not None or "quantization_config" in loading:
         reason = "bitsandbytes reads native folders; run mentalglm convert first"
         raise UserError(f"{folder} is in the ChatGLM format: {reason}")
     config = native_config(folder)
     config.update(stop_settings(folder, tokenizer))
+    config._attn_implementation = loading.get("attn_implementation")
     return load_weights(folder, config, dtype, device)
 
 
-def _load_native(name: str, folder: Path, dtype: Any, device: str, quantization: str | None) -> Any:
+def _load_native(
+    name: str, folder: Path, dtype: Any, device: str, quantization: str | None, loading: dict[str, Any]
+) -> Any:
     from transformers import AutoModelForCausalLM
 
-    settings: dict[str, Any] = {}
+    settings = loading
     if quantization is not None:
         from mentalglm.models.quantize import cuda_settings
 
-        settings = {"quantization_config": cuda_settings(quantization), "device_map": {"": device}}
+        settings = loading | {"quantization_config": cuda_settings(quantization), "device_map": {"": device}}
     try:
         model, info = AutoModelForCausalLM.from_pretrained(
             str(folder),
@@ -162,34 +175,22 @@ def _load_native(name: str, folder: Path, dtype: Any, device: str, quantization:
     return model
 
 
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keeps progress bars and the libraries' own reports off stderr: what matters becomes a UserError."""
-    from transformers.utils import logging as reports
-
-    hub = logging.getLogger("huggingface_hub")
-    level, verbosity, bars = hub.level, reports.get_verbosity(), reports.is_progress_bar_enabled()
-    hub.setLevel(logging.ERROR)
-    reports.set_verbosity_error()
-    reports.disable_progress_bar()
-    try:
-        yield
-    finally:
-        hub.setLevel(level)
-        reports.set_verbosity(verbosity)
-        if bars:
-            reports.enable_progress_bar()
-
-
 def weights_hash(folder: Path | None) -> str | None:
     """sha256 over a model folder's weight files, in the order of their names; None without a folder."""
     if folder is None:
         return None
     digest = hashlib.sha256()
     for path in sorted(folder.glob("*.safetensors")):
-        with path.open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
+        status = path.stat()
+        digest.update(_file_hash(path, status.st_size, status.st_mtime_ns))
     return digest.hexdigest()
+
+
+@lru_cache(maxsize=64)
+def _file_hash(path: Path, size: int, modified: int) -> bytes:
+    """Of a file that has not changed since; a 9B model takes half a minute."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()
 
 
 def _dtype(name: str | None, device: str) -> Any:

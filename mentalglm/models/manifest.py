@@ -19,6 +19,7 @@ class Manifest(BaseModel):
         style: In which style; a task that does not come in it was taught in its default one.
         prompt_hash: By task, the hash of the wording it was taught.
         corpus_sha256: Of the corpus it was trained on.
+        steps: Optimizer steps taken.
         config: The settings of its training run.
         git: The revision of the code that trained it.
         versions: Of the packages that trained it.
@@ -31,6 +32,7 @@ class Manifest(BaseModel):
     style: str | None = None
     prompt_hash: dict[str, str | None] = Field(default_factory=dict)
     corpus_sha256: str | None = None
+    steps: int | None = None
     config: dict[str, Any] = Field(default_factory=dict)
     git: str | None = None
     versions: dict[str, str | None] = Field(default_factory=dict)

@@ -36,7 +36,7 @@ def test_a_language_that_is_not_known_is_refused() -> None:
 
 @pytest.fixture
 def without_model(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("mentalglm.models.load.EMBEDDED", tmp_path / "absent")
+    monkeypatch.setattr("mentalglm.models.find.EMBEDDED", tmp_path / "absent")
 
 
 def test_a_model_that_is_gone_is_a_fault(without_model: None) -> None:
@@ -66,10 +66,11 @@ def test_a_package_that_is_gone_or_too_old_is_named_with_the_command(
 
 class Usage(NamedTuple):
     free: int
+    total: int = int(64e9)
 
 
 def test_what_only_a_part_needs_is_a_note_and_no_fault(without_model: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mentalglm.models.load.EMBEDDED", Path("/nowhere"))
+    monkeypatch.setattr("mentalglm.models.find.EMBEDDED", Path("/nowhere"))
     monkeypatch.setattr(shutil, "which", lambda name: None)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(int(5e9)))
     monkeypatch.setenv("HF_ENDPOINT", "https://mirror.example")

@@ -12,12 +12,14 @@ from mentalglm.models import load_model
 from mentalglm.prompt import (
     build_messages,
     encode_example,
+    encode_examples,
     encode_prompt,
     encode_text,
+    find_post,
     render_turns,
     stop_token_id,
 )
-from mentalglm.tasks import load_task
+from mentalglm.tasks import load_task, shipped_task_names
 from tests.tiny import SENTENCES, TASKS, example_messages, tiny_tokenizer
 from train.tokenizer import SPECIAL_TOKENS
 
@@ -149,3 +151,43 @@ def test_turns_are_written_one_a_line() -> None:
     ]
     assert render_turns(turns) == "系统：规则\n用户：你好\n助手：在的\njudge：x"
     assert render_turns([]) == ""
+
+
+@pytest.mark.parametrize("name", shipped_task_names())
+def test_the_post_is_found_in_every_wording_of_every_style(name: str) -> None:
+    task = load_task(name)
+    for style, template in task.styles.items():
+        for phrasing in range(1 + len(template.variants)):
+            for post in ["", SENTENCES[0], "\n", *HOSTILE]:
+                content = build_messages(post, task, style, phrasing=phrasing)[0]["content"]
+                found = find_post(content, task)
+                assert found is not None
+                assert content[slice(*found)] == post
+
+
+def test_a_message_in_nobody_s_words_holds_no_post() -> None:
+    content = build_messages(SENTENCES[0], TASK, "grounded")[0]["content"]
+    for other in ("", SENTENCES[0], content[1:], content[:-1], "好的。" + content, content + "\n"):
+        assert find_post(other, TASK) is None
+    assert find_post(content, load_task("stress")) is None
+
+
+def test_of_two_wordings_that_fit_the_longer_one_is_the_question() -> None:
+    # The post of one wording, between the words of another.
+    inner = TASK.styles["grounded"].variants[1].replace("{post}", "好累。")
+    content = TASK.styles["grounded"].variants[2].replace("{post}", inner)
+    found = find_post(content, TASK)
+    assert found is not None
+    assert content[slice(*found)] == inner
+    plain = TASK.model_copy(update={"styles": {"a": TASK.styles["grounded"].model_copy(update={"prompt": "{post}"})}})
+    found = find_post(content, plain)
+    assert found is not None
+    assert content[slice(*found)] == inner
+
+
+def test_many_conversations_are_encoded_as_each_is_alone() -> None:
+    conversations = [example_messages(task, post) for task in TASKS for post in SENTENCES[:3]]
+    conversations.append([{"role": "system", "content": ""}, *conversations[0], *conversations[1]])
+    alone = [encode_example(tiny_tokenizer(), messages) for messages in conversations]
+    assert encode_examples(tiny_tokenizer(), conversations) == alone
+    assert encode_examples(tiny_tokenizer(), []) == []

@@ -3,11 +3,12 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -88,9 +89,7 @@ def command(*arguments: object, launcher: tuple[str, ...] = ()) -> dict[str, Any
 
 
 def _environment() -> dict[str, str]:
-    # DeepSpeed looks for ninja in PATH, where a virtual environment that was not activated is missing.
-    path = f"{os.environ['PATH']}{os.pathsep}{Path(sys.executable).parent}"
-    return {"DS_ACCELERATOR": "cpu", "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "PATH": path}
+    return {"DS_ACCELERATOR": "cpu", "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
 
 
 def run_alone(*arguments: object, launcher: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
@@ -99,14 +98,26 @@ def run_alone(*arguments: object, launcher: tuple[str, ...] = ()) -> subprocess.
 
 
 @contextmanager
-def started(*arguments: object) -> Iterator[subprocess.Popen[str]]:
-    """``train/run.py`` in a process of its own that goes on while the test does something to it."""
+def started(*arguments: object, launcher: tuple[str, ...] = ()) -> Iterator[subprocess.Popen[str]]:
+    """``train/run.py`` in processes of its own that go on while the test does something to them."""
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen(**command(*arguments), **pipes) as process:
+    with subprocess.Popen(**command(*arguments, launcher=launcher), **pipes) as process:
         try:
             yield process
         finally:
-            process.kill()
+            kill_all(process)
+
+
+def kill_all(process: subprocess.Popen[str]) -> None:
+    """SIGKILL to ``process`` and all it has started, at once: as when a machine loses its power."""
+    import psutil
+
+    if process.poll() is None:
+        family = [*psutil.Process(process.pid).children(recursive=True), psutil.Process(process.pid)]
+        for member in family:
+            with suppress(psutil.NoSuchProcess):
+                member.kill()
+        psutil.wait_procs(family, timeout=60)
 
 
 def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
@@ -119,7 +130,7 @@ def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
 def read_log(output_dir: Path) -> list[tuple[int, float]]:
     """The steps and losses of log.jsonl, in the order written."""
     lines = (output_dir / "log.jsonl").read_text(encoding="utf-8").splitlines()
-    return [(line["step"], line["loss"]) for line in map(json.loads, lines)]
+    return [(line["step"], line["loss"]) for line in map(json.loads, lines) if "evaluation" not in line]
 
 
 def losses(output_dir: Path) -> list[float]:
@@ -127,3 +138,42 @@ def losses(output_dir: Path) -> list[float]:
     last = dict(read_log(output_dir))
     assert sorted(last) == list(range(1, len(last) + 1))
     return [last[step] for step in sorted(last)]
+
+
+LONG: dict[str, Any] = {"num_train_epochs": 20, "save_steps": 10}  # 80 steps on 24 rows
+
+
+def config_in(place: Path, name: str, **settings: Any) -> Path:
+    """A configuration that starts from ``place/base`` on ``place/data``; the run goes to ``place/name``."""
+    return write_config(place, name, **{"model": place / "base", "data": place / "data"} | settings)
+
+
+def ran(place: Path, name: str, **settings: Any) -> Path:
+    """Runs to the end in this process; returns the run's folder."""
+    assert run_here(config_in(place, name, **settings)) == 0
+    return place / name
+
+
+def two_ranks() -> tuple[str, ...]:
+    """The launcher's options for two ranks, at a port of their own."""
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        return ("--num_accelerators", "2", "--master_port", str(server.getsockname()[1]))
+
+
+def weights(run: Path) -> dict[str, Any]:
+    """The tensors of a finished run's model."""
+    from safetensors.torch import load_file
+
+    [path] = (run / "model").glob("*.safetensors")
+    return load_file(path)
+
+
+def assert_same_weights(one: Path, other: Path, tolerance: float) -> None:
+    """Two runs ended with the same tensors; where a gradient is almost 0, Adam makes much of its last digits."""
+    import torch
+
+    first, second = weights(one), weights(other)
+    assert first.keys() == second.keys()
+    for name in first:
+        assert torch.allclose(first[name], second[name], rtol=0, atol=tolerance), name
