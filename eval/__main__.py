@@ -1,4 +1,4 @@
-"""The commands: ``python -m eval run | score | report``."""
+"""The commands: run, score, compare, aggregate, slice, report, ls, validate, export."""
 
 import sys
 from pathlib import Path
@@ -7,23 +7,26 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from eval.data import load_data
 from eval.folder import default_folder
-from eval.report import write_report
-from eval.run import Options, run_task
-from eval.score import score_folder, summary_lines
-from mentalglm.errors import exit_on_user_error
+from mentalglm.errors import UserError, exit_on_user_error
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 _notices = Console(stderr=True, highlight=False, markup=False)
 
 Folder = Annotated[Path, typer.Argument(help="A run's folder.")]
+Folders = Annotated[list[Path], typer.Argument(help="The folders of several runs.")]
+DataOption = Annotated[Path | None, typer.Option(help="A file of labelled posts, or the folder that holds the files.")]
+
+
+def _tell(line: str) -> None:
+    _notices.print(line, soft_wrap=True)
 
 
 @app.command()
 def run(
-    task: Annotated[str, typer.Option(help="The task to ask.")],
-    data: Annotated[Path, typer.Option(help="Labelled posts: .jsonl, .csv, .tsv, .xlsx, or a folder with TASK.jsonl.")],
+    suite: Annotated[str | None, typer.Argument(help="A suite's name (see ls) or YAML file; or give --task.")] = None,
+    task: Annotated[str | None, typer.Option(help="One task instead of a suite.")] = None,
+    data: DataOption = None,
     model: Annotated[
         str | None,
         typer.Option(help="A folder or name, or majority, always-positive, tfidf; the embedded model by default."),
@@ -34,41 +37,203 @@ def run(
     split: Annotated[
         str | None, typer.Option(help="Which rows, or all; test by default where the rows carry a split.")
     ] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="At most so many rows, drawn with a fixed seed.")] = None,
-    labels_only: Annotated[bool, typer.Option("--labels-only", help="No evidence, no explanation: faster.")] = False,
+    shots: Annotated[int | None, typer.Option(min=0, help="Examples per label, from the training split.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Draws examples, the rows of --limit, held-out posts; 0.")] = None,
+    drop_shared: Annotated[
+        bool, typer.Option("--drop-shared", help="Draw no example whose post is evaluated, instead of refusing.")
+    ] = False,
+    generate: Annotated[
+        bool | None, typer.Option("--generate/--score-labels", help="Read labels from freely written answers.")
+    ] = None,
+    labels_only: Annotated[
+        bool | None, typer.Option("--labels-only/--whole-answers", help="No evidence, no explanation: faster.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="At most so many rows per task.")] = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Posts per call of the model.")] = 16,
     text_column: Annotated[str | None, typer.Option(help="The column of the post; text by default.")] = None,
     label_column: Annotated[str | None, typer.Option(help="The column of the labels; labels by default.")] = None,
     store_text: Annotated[
-        bool, typer.Option("--store-text", help="Keep posts and explanations, others' words too.")
+        bool | None, typer.Option("--store-text/--no-text", help="Keep posts and explanations, others' words too.")
+    ] = None,
+    style: Annotated[str | None, typer.Option(help="How a model that was not trained here is asked.")] = None,
+    device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1 …")] = None,
+    dtype: Annotated[str | None, typer.Option(help="fp32, bf16 or fp16.")] = None,
+    revision: Annotated[str | None, typer.Option(help="Revision of a hub model.")] = None,
+    quantization: Annotated[str | None, typer.Option(help="int8 on cpu; int8 or int4 on cuda.")] = None,
+    endpoint: Annotated[
+        list[str] | None, typer.Option(help="Ask an OpenAI-compatible endpoint; may be given again.")
+    ] = None,
+    endpoint_model: Annotated[str | None, typer.Option(help="The model's name there; --model is its folder.")] = None,
+    allow_external: Annotated[
+        bool, typer.Option("--allow-external", help="Let posts leave the loopback and private networks.")
     ] = False,
+    api_key_env: Annotated[str | None, typer.Option(help="Environment variable with the endpoint's key.")] = None,
+    concurrency: Annotated[int, typer.Option(min=1, help="Requests under way at each endpoint.")] = 16,
+    timeout: Annotated[float, typer.Option(help="Seconds to wait for an endpoint's reply.")] = 120.0,
 ) -> None:
-    """Ask a model about every row and keep each answer at once. Exits 1 if some row could not be read."""
-    columns = {"text_column": text_column, "label_column": label_column}
-    rows = load_data(data, task, split=split, limit=limit, model=model, **columns)
-    for notice in rows.notices:
-        _notices.print(notice, soft_wrap=True)
-    folder = out or default_folder()
-    run_task(rows, folder, Options(model, labels_only, batch_size, store_text), _notices)
-    _notices.print(f"done: {folder}; next: python -m eval score {folder}", soft_wrap=True)
-    if rows.bad:
+    """Ask a model about every post and keep each answer at once; a suite is then scored and reported.
+
+    Exits 1 if some row could not be read or got no answer.
+    """
+    from eval.asking import Source, load
+    from eval.data import SEED, load_data
+    from eval.run import run_plans
+    from eval.start import plan_suite, plan_task, suite_data, tell_notices
+    from eval.suite import load_suite
+
+    if (suite is None) == (task is None):
+        raise UserError("name a suite or --task NAME, one of them; python -m eval ls shows the suites")
+    source = Source(
+        model, revision, device, dtype, quantization, style, tuple(endpoint or ()), endpoint_model, allow_external,
+        api_key_env, concurrency, timeout,
+    )  # fmt: skip
+    given = {"shots": shots, "seed": seed, "generate": generate, "labels_only": labels_only, "limit": limit}
+    given["store_text"] = store_text
+    folder, asked = out or default_folder(), None
+    absent: dict[str, str] = {}
+    if suite is not None:
+        if text_column or label_column:
+            raise UserError("--text-column and --label-column go with --task; a suite says how its files are read")
+        asked = load_suite(suite)
+        files = suite_data(asked, data)
+        asker = load(source, batch_size)
+        plans, absent = plan_suite(asked, files, asker, given, split, drop_shared, _tell)
+    else:
+        if data is None:
+            raise UserError("--task needs --data: a file of labelled posts, or a folder with TASK.jsonl")
+        columns = {"text_column": text_column, "label_column": label_column}
+        drawn = SEED if seed is None else seed
+        rows = load_data(data, str(task), split=split, limit=limit, model=model, seed=drawn, **columns)
+        tell_notices(rows, _tell)
+        asker = load(source, batch_size)
+        plans = [plan_task(rows, asker, given, drop_shared)]
+    unanswered = run_plans(asker, plans, folder, batch_size, _notices, asked, absent)
+    asker.close()
+    if unanswered:
+        _tell(f"{unanswered} posts got no answer; the same command with --out {folder} asks them again")
+    elif asked is None:
+        _tell(f"done: {folder}; next: python -m eval score {folder}")
+    if asked is not None:
+        _finish(folder)
+    if unanswered or any(plan.data.bad for plan in plans):
         raise typer.Exit(1)
+
+
+def _finish(folder: Path) -> None:
+    from eval.report import write_report
+
+    score(folder)
+    _tell(f"done: {write_report([folder], folder / 'report.html')}")
 
 
 @app.command()
 def score(folder: Folder) -> None:
     """Score a run from its stored answers; no model is needed. Writes scores.json."""
-    for line in summary_lines(score_folder(folder)):
-        print(line)
+    from eval.score import score_folder
+    from eval.score_table import print_scores
+
+    print_scores(_results(), score_folder(folder))
+
+
+@app.command()
+def compare(
+    folders: Folders,
+    common: Annotated[
+        bool, typer.Option("--common", help="Compare what runs share, where they answered different samples.")
+    ] = False,
+    test: Annotated[list[str] | None, typer.Option(help="Measures to test; the headline by default, or all.")] = None,
+    out: Annotated[Path | None, typer.Option(help="The file; comparison.json in the last folder by default.")] = None,
+) -> None:
+    """Compare runs of the same samples: differences, intervals, tests."""
+    from eval.compare import compare_folders, print_comparison
+
+    print_comparison(_results(), compare_folders(folders, common=common, tested=test, out=out))
+
+
+@app.command()
+def aggregate(
+    folders: Folders,
+    against: Annotated[list[Path] | None, typer.Option(help="A run of another model; give one per seed.")] = None,
+    common: Annotated[bool, typer.Option("--common", help="Take what runs share.")] = False,
+    test: Annotated[list[str] | None, typer.Option(help="Measures to test; the headline by default, or all.")] = None,
+    out: Annotated[Path | None, typer.Option(help="The file; aggregate.json in the first folder by default.")] = None,
+) -> None:
+    """Sum up runs that differ in their training seed alone."""
+    from eval.aggregate import aggregate_folders, print_aggregate
+
+    print_aggregate(_results(), aggregate_folders(folders, against, common=common, tested=test, out=out))
+
+
+@app.command("slice")
+def slice_(
+    folder: Folder,
+    data: Annotated[Path, typer.Option(help="The file of posts that was run.")],
+    by: Annotated[list[str], typer.Option(help="A column, or a key of meta; may be given again.")],
+    task: Annotated[str | None, typer.Option(help="The task, where the run has several.")] = None,
+    measure: Annotated[list[str] | None, typer.Option(help="Measures; the headline by default.")] = None,
+    parts: Annotated[int, typer.Option(min=2, help="Numbers and dates are divided into so many parts.")] = 4,
+    out: Annotated[Path | None, typer.Option(help="The file; slices.json in the folder by default.")] = None,
+) -> None:
+    """Score the slices of a run: by author, time, length or any other column."""
+    from eval.slices import print_slices, slice_folder
+
+    print_slices(_results(), slice_folder(folder, by, data, task=task, shown=measure, parts=parts, out=out))
+
+
+def _results() -> Console:
+    return Console(width=None if sys.stdout.isatty() else 160, highlight=False)
 
 
 @app.command()
 def report(
-    folders: Annotated[list[Path], typer.Argument(help="The folders of the runs to show side by side.")],
+    folders: Folders,
     out: Annotated[Path | None, typer.Option(help="The file; report.html in the first folder by default.")] = None,
+    show_posts: Annotated[
+        bool, typer.Option("--show-posts", help="Show posts of any licence, where the run kept them.")
+    ] = False,
 ) -> None:
     """Write one offline HTML file that shows runs side by side."""
-    print(write_report(folders, out or folders[0] / "report.html"))
+    from eval.report import write_report
+
+    print(write_report(folders, out or folders[0] / "report.html", show_posts=show_posts))
+
+
+@app.command()
+def ls() -> None:
+    """List the suites: tasks, posts, splits and scores."""
+    from eval.listing import print_suites
+
+    print_suites()
+
+
+@app.command()
+def validate(
+    suite: Annotated[str | None, typer.Argument(help="A suite's name or YAML file; all that ship by default.")] = None,
+    data: DataOption = None,
+) -> None:
+    """Check suites and, where their files are, every row of them. Exits 1 if some row cannot be read."""
+    from eval.validate import validate_suites
+
+    if not validate_suites(suite, data):
+        raise typer.Exit(1)
+
+
+@app.command()
+def export(
+    suite: Annotated[str | None, typer.Argument(help="A suite's name or YAML file; or give --task.")] = None,
+    task: Annotated[str | None, typer.Option(help="One task instead of a suite.")] = None,
+    data: DataOption = None,
+    to: Annotated[str, typer.Option(help="lm-eval or inspect.")] = "lm-eval",
+    out: Annotated[Path, typer.Option(help="The folder to write.")] = Path("exported"),
+    split: Annotated[str | None, typer.Option(help="Which rows, or all.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="At most so many rows per task.")] = None,
+    style: Annotated[str | None, typer.Option(help="How a task is asked; its first style by default.")] = None,
+) -> None:
+    """Write tasks and posts in the format of lm-evaluation-harness or inspect."""
+    from eval.export import export_tasks
+
+    for path in export_tasks(suite, task, data, to, out, split=split, limit=limit, style=style):
+        print(path)
 
 
 def main() -> None:

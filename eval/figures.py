@@ -42,14 +42,14 @@ def confusion(matrix: list[list[int]], labels: list[str], colour: str) -> str:
     left = max(map(_width, labels)) + 14
     slanted = widest > cell - 4
     top = 34 + (0.72 * widest + 12 if slanted else 18)
-    parts = [_text(left, 14, GOLD, "muted"), _text(left + 80, 14, PREDICTED, "muted")]
+    parts = [text(left, 14, GOLD, "muted"), text(left + 80, 14, PREDICTED, "muted")]
     for j, column in enumerate(columns):
         x = left + j * cell + cell / 2
         turn = f' transform="rotate(-45 {x:.1f} {top - 8:.1f})"' if slanted else ""
-        parts.append(_text(x, top - 8, column, "", "start" if slanted else "middle", turn))
+        parts.append(text(x, top - 8, column, "", "start" if slanted else "middle", turn))
     for i, row in enumerate(matrix):
         y = top + i * cell
-        parts.append(_text(left - 8, y + cell / 2 + 4, Bilingual(zh=labels[i], en=labels[i]), "", "end"))
+        parts.append(text(left - 8, y + cell / 2 + 4, Bilingual(zh=labels[i], en=labels[i]), "", "end"))
         for j in range(len(columns)):
             share = row[j] / max(sum(row), 1)
             x = left + j * cell
@@ -61,9 +61,9 @@ def confusion(matrix: list[list[int]], labels: list[str], colour: str) -> str:
             if row[j]:
                 style = "on-dark" if share > 0.55 else ""
                 number = Bilingual(zh=str(row[j]), en=str(row[j]))
-                parts.append(_text(x + cell / 2 - 1, y + cell / 2 + 4, number, style, "middle"))
+                parts.append(text(x + cell / 2 - 1, y + cell / 2 + 4, number, style, "middle"))
     width = left + len(columns) * cell + (60 if slanted else 24)
-    return _svg(max(width, left + 190), top + len(matrix) * cell + 6, parts, fluid=False)
+    return svg(max(width, left + 190), top + len(matrix) * cell + 6, parts, fluid=False)
 
 
 def _rows(lines: list[Line], bars: bool) -> str:
@@ -86,19 +86,19 @@ def _rows(lines: list[Line], bars: bool) -> str:
     for tick in (low + i * (1.0 - low) / 5 for i in range(6)):
         x, number = place(tick), f"{tick:.1f}"
         parts.append(f'<line x1="{x:.1f}" x2="{x:.1f}" y1="4" y2="{bottom}" class="grid"/>')
-        parts.append(_text(x, bottom + 17, Bilingual(zh=number, en=number), "muted", "middle"))
+        parts.append(text(x, bottom + 17, Bilingual(zh=number, en=number), "muted", "middle"))
     for i, line in enumerate(lines):
         middle = 6 + i * height + height / 2
         if i:
             parts.append(f'<line x1="0" x2="{right}" y1="{6 + i * height}" y2="{6 + i * height}" class="rule"/>')
-        parts.append(_text(0, middle + 4.5, line.name))
+        parts.append(text(0, middle + 4.5, line.name))
         if line.remark:
             remark = Bilingual(zh=line.remark, en=line.remark)
-            parts.append(_text(left - 14, middle + 4.5, remark, "muted", "end"))
+            parts.append(text(left - 14, middle + 4.5, remark, "muted", "end"))
         for run, score in enumerate(line.scores):
             y = middle + (run - (len(line.scores) - 1) / 2) * step
             parts += _mark(score, y, COLOURS[run % len(COLOURS)], place, bars)
-    return _svg(_WIDTH, bottom + 26, parts)
+    return svg(_WIDTH, bottom + 26, parts)
 
 
 def _mark(score: dict[str, float | None] | None, y: float, colour: str, place: Any, bars: bool) -> list[str]:
@@ -121,7 +121,8 @@ def _mark(score: dict[str, float | None] | None, y: float, colour: str, place: A
     return parts
 
 
-def _text(x: float, y: float, words: Bilingual, style: str = "", anchor: str = "start", turn: str = "") -> str:
+def text(x: float, y: float, words: Bilingual, style: str = "", anchor: str = "start", turn: str = "") -> str:
+    """Words in a figure, in both languages."""
     place = f'x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"{turn}'
     if words.zh == words.en:
         return f'<text {place} class="{style}">{escape(words.zh)}</text>'
@@ -134,6 +135,7 @@ def _width(text: str) -> float:
     return sum(_SIZE if character > "\u2e7f" else 0.57 * _SIZE for character in text)
 
 
-def _svg(width: float, height: float, parts: list[str], fluid: bool = True) -> str:
+def svg(width: float, height: float, parts: list[str], fluid: bool = True) -> str:
+    """A figure of its parts, as wide as the page or of its own size."""
     size = 'width="100%"' if fluid else f'width="{width:.0f}" height="{height:.0f}"'
     return f'<svg viewBox="0 0 {width:.0f} {height:.0f}" {size} role="img">{"".join(parts)}</svg>'

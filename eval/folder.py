@@ -1,17 +1,23 @@
-"""The run folder: manifest.json first, then samples.jsonl line by line, so that a killed run goes on."""
+"""The run folder: manifest.json first, then samples.jsonl line by line, so that a killed run goes on.
+
+A run of one task has that task's facts at the top of its manifest; a run of a suite has them under ``tasks``, by task,
+and each of its samples says its ``task``. :func:`task_manifests` reads both alike.
+"""
 
 import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from mentalglm.errors import UserError
 from mentalglm.tasks import add_task_of
 
 MANIFEST, SAMPLES, SCORES = "manifest.json", "samples.jsonl", "scores.json"
 # What must be equal for answers to belong to one run; versions and hardware may change on the way.
-_SAME = ("task", "task_version", "prompt_hash", "model", "data", "options")
+_SAME = ("suite", "task", "task_version", "prompt_hash", "model", "data", "shots", "options", "tasks")
 
 
 def default_folder() -> Path:
@@ -19,11 +25,8 @@ def default_folder() -> Path:
     return Path("runs") / datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
 
 
-def open_run(folder: Path, manifest: dict[str, Any]) -> set[str]:
-    """Begins a run, or goes on with the one already in the folder.
-
-    Returns:
-        The ids of the samples already finished.
+def open_run(folder: Path, manifest: dict[str, Any]) -> None:
+    """Begins a run, or sees to it that the one already in the folder is the same.
 
     Raises:
         UserError: The folder holds another run (other data, model, task or options), or cannot be written.
@@ -34,20 +37,39 @@ def open_run(folder: Path, manifest: dict[str, Any]) -> set[str]:
         if not (folder / MANIFEST).exists():
             if (folder / SAMPLES).exists():
                 raise UserError(f"{folder} holds {SAMPLES} but no {MANIFEST}; name another folder with --out")
+            if any(folder.iterdir()):
+                raise UserError(f"{folder} holds other files and no run; name a folder of its own with --out")
             write_json(folder / MANIFEST, manifest)
     except OSError as error:
         raise UserError(f"{folder} cannot be written ({error.strerror}); name another folder with --out") from None
     before = read_json(folder / MANIFEST)
     for key in _SAME:
-        if before.get(key) != manifest[key]:
-            detail = _difference(before.get(key), manifest[key])
+        if before.get(key) != manifest.get(key):
+            detail = _difference(before.get(key), manifest.get(key))
             raise UserError(f"{folder} holds another run ({key}: {detail}); name another folder with --out")
-    _drop_torn_line(folder / SAMPLES)
-    return {sample["id"] for sample in read_samples(folder)}
+
+
+@contextmanager
+def appending(folder: Path) -> Iterator[tuple[set[tuple[str | None, str]], IO[str]]]:
+    """Opens the samples for one writer alone, a torn last line dropped.
+
+    Yields:
+        The task (None in a run of one task) and id of every finished sample, and the file to append to.
+
+    Raises:
+        UserError: Another process is writing the run, or a line before the last one is damaged.
+    """
+    path = folder / SAMPLES
+    with path.open("a+b") as held:
+        _lock(held, folder)
+        _drop_torn_line(path)
+        done = {(sample.get("task"), sample["id"]) for sample in read_samples(folder)}
+        with path.open("a", encoding="utf-8", newline="\n") as file:
+            yield done, file
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """The manifest of a run, whose task becomes known if it does not ship: no model and no data are needed to score.
+    """The manifest of a run, whose tasks become known if they do not ship: scoring needs no model and no data.
 
     Raises:
         UserError: The folder is not a run's.
@@ -55,8 +77,17 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     if not (folder / MANIFEST).is_file():
         raise UserError(f"{folder} is not a run's folder: it has no {MANIFEST}; check the path")
     manifest = read_json(folder / MANIFEST)
-    add_task_of(folder, str(manifest.get("task")))
+    for name in task_manifests(manifest):
+        add_task_of(folder, name)
     return manifest
+
+
+def task_manifests(manifest: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """By task, in the run's order, the manifest that a run of it alone would have."""
+    if "tasks" not in manifest:
+        return {str(manifest.get("task")): manifest}
+    common = {key: value for key, value in manifest.items() if key != "tasks"}
+    return {name: {**common, "task": name, **facts} for name, facts in manifest["tasks"].items()}
 
 
 def read_samples(folder: Path) -> list[dict[str, Any]]:
@@ -107,15 +138,30 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
 
 
 def _drop_torn_line(path: Path) -> None:
-    if path.exists():
-        content = path.read_bytes()
-        if not content.endswith(b"\n"):
-            with path.open("r+b") as file:
-                file.truncate(content.rfind(b"\n") + 1)
+    content = path.read_bytes()
+    if not content.endswith(b"\n"):
+        with path.open("r+b") as file:
+            file.truncate(content.rfind(b"\n") + 1)
+
+
+def _lock(file: IO[bytes], folder: Path) -> None:
+    """Holds off a second writer; the lock goes with the process, however it ends. Windows has no such lock."""
+    try:
+        import fcntl
+    except ImportError:
+        return
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise UserError(f"{folder}: another process is running into it; wait, or name another with --out") from None
+    except OSError:  # some network folders have no locks
+        pass
 
 
 def _difference(before: Any, now: Any) -> str:
+    """The first place where two manifests differ, as ``a.b was x, is y``."""
     if isinstance(before, dict) and isinstance(now, dict):
         key = next(key for key in {**before, **now} if before.get(key) != now.get(key))
-        return f"{key} was {before.get(key)!r}, is {now.get(key)!r}"
+        inner = before.get(key), now.get(key)
+        return f"{key}{'.' if all(isinstance(x, dict) for x in inner) else ' '}{_difference(*inner)}"
     return f"was {before!r}, is {now!r}"

@@ -1,160 +1,157 @@
-"""The measures of each kind of task, from arrays of gold and predicted labels; every one a number, better or worse."""
+"""The measures of each kind of task, as formulas over sums (:mod:`eval.sums`); every one a number, better or worse.
 
-from dataclasses import dataclass, fields
+Each measure has a group and a name: ``metrics`` is what a table shows first, ``per_class`` is F1 by label,
+``screening`` is what 1,000 posts bring at a prevalence, ``reading`` is the recall after reading a share of the posts.
+"""
+
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from eval.arrays import Arrays
+from eval.sums import Floats, Sums, positives, shared_edges, to_sums
 from mentalglm import metrics
+from mentalglm.metrics import Counts
+from mentalglm.metrics.screening import PREVALENCES
+from mentalglm.metrics.sums import mean_of_defined, ratio
 from mentalglm.tasks import Task
 
+__all__ = ["HEADLINE", "LOWER_IS_BETTER", "headline", "measure", "measure_rows", "positives"]
 
-@dataclass(frozen=True)
-class Arrays:
-    """A run's samples as arrays, one entry per row.
+Key = tuple[str, str]
+# The one measure that a task is known by, where there is no one class to find.
+HEADLINE = {"single": "macro_f1", "ordinal": "quadratic_kappa", "multi": "micro_f1", "spans": "micro_f1"}
+LOWER_IS_BETTER = ("mae", "brier", "calibration_error", "area_under_risk")
+READING = (0.05, 0.1, 0.2, 0.5)
 
-    Attributes:
-        gold: Whether each label holds, shape ``(rows, labels)``.
-        predicted: Whether the answer says so, same shape; all False where there is none.
-        parsed: Whether the answer could be read, shape ``(rows,)``.
-        answered: Whether it also decided: an abstention is no prediction, and so no "negative" either.
-        chances: Each label's probability, ``nan`` where there is none, shape ``(rows, labels)``.
-        evidence: Characters right, predicted and gold, shape ``(rows, 3)``, ``nan`` where evidence is not judged.
-        labelled_evidence: The same, where a character counts only with its label.
+
+def headline(task: Task, measured: Iterable[str], manifest: dict[str, Any] | None = None) -> str:
+    """The measure by which runs of ``task`` are compared unless another is asked for.
+
+    It is the suite's first one that was measured, such as not the evidence's where a model gave labels alone; without a
+    suite F1 of the positive class, else what is usual for the task's kind.
     """
-
-    gold: NDArray[np.bool_]
-    predicted: NDArray[np.bool_]
-    parsed: NDArray[np.bool_]
-    answered: NDArray[np.bool_]
-    chances: NDArray[np.float64]
-    evidence: NDArray[np.float64]
-    labelled_evidence: NDArray[np.float64]
-
-    def rows(self, chosen: NDArray[Any]) -> "Arrays":
-        """The rows chosen by index or mask."""
-        return Arrays(**{field.name: getattr(self, field.name)[chosen] for field in fields(self)})
+    named = [name for name in (manifest or {}).get("metrics", []) if name in set(measured)]
+    return named[0] if named else "f1" if task.binary_label else HEADLINE[task.kind]
 
 
-def to_arrays(samples: list[dict[str, Any]], task: Task, with_evidence: bool) -> Arrays:
-    """Turns the lines of samples.jsonl into arrays; labels in the task's canonical order."""
-    names = task.label_names
-    parsed = np.array([sample["parsed"] for sample in samples], bool)
-    answered = np.array([_answered(sample, task) for sample in samples], bool)
-    chances = [[(sample["probabilities"] or {}).get(name) for name in names] for sample in samples]
-    unknown = np.where(answered, 0.0, np.nan)[:, None]
-    # Evidence that no row of the file carries was never annotated: an empty list everywhere is not "no evidence".
-    judged = with_evidence and any(sample["gold_evidence"] for sample in samples)
-    return Arrays(
-        gold=_sets([sample["gold"] for sample in samples], names),
-        predicted=_sets([sample["labels"] for sample in samples], names) & answered[:, None],
-        parsed=parsed,
-        answered=answered,
-        chances=np.array(chances, float).reshape(len(samples), len(names)) + unknown,
-        evidence=np.array([_characters(sample, judged, labelled=False) for sample in samples], float),
-        labelled_evidence=np.array([_characters(sample, judged and task.many, True) for sample in samples], float),
-    )
+def measure(sums: dict[str, Floats], task: Task) -> dict[Key, Floats]:
+    """Every measure of the task's kind, each of shape ``(draws,)``; ``nan`` where it is undefined.
 
-
-def measure(arrays: Arrays, task: Task) -> dict[str, float]:
-    """Every measure of the task's kind; ``nan`` where it is undefined."""
-    return {**_MEASURES[task.kind](arrays, task), **_evidence(arrays)}
-
-
-def positives(task: Task) -> list[int]:
-    """The labels that form the positive class of the task's binary reading; on a scale, the gravest levels."""
-    urgent = task.kind == "ordinal"
-    return [i for i, label in enumerate(task.labels) if label.positive or (urgent and label.crisis == "urgent")]
-
-
-def _single(arrays: Arrays, task: Task) -> dict[str, float]:
-    counts = metrics.count(arrays.gold, arrays.predicted, arrays.answered)
-    return {
-        "accuracy": metrics.accuracy(arrays.gold.argmax(1), _codes(arrays)),
-        **_binary(arrays, task),
-        "macro_f1": metrics.macro_f1(counts),
-        "weighted_f1": metrics.weighted_f1(counts),
-    }
-
-
-def _ordinal(arrays: Arrays, task: Task) -> dict[str, float]:
-    gold, predicted, levels = arrays.gold.argmax(1), _codes(arrays), len(task.labels)
-    return {
-        "quadratic_kappa": metrics.quadratic_kappa(gold, predicted, levels),
-        "mae": metrics.mean_absolute_error(gold, predicted, levels),
-        "accuracy": metrics.accuracy(gold, predicted),
-        **_binary(arrays, task),
-    }
-
-
-def _multi(arrays: Arrays, task: Task) -> dict[str, float]:
-    counts = metrics.count(arrays.gold, arrays.predicted, arrays.answered)
-    return {
-        "micro_f1": metrics.micro_f1(counts),
-        "macro_f1": metrics.macro_f1(counts),
-        "sample_f1": metrics.sample_f1(arrays.gold, arrays.predicted, arrays.answered),
-        "exact_match": metrics.exact_match(arrays.gold, arrays.predicted, arrays.answered),
-    }
-
-
-def _spans(arrays: Arrays, task: Task) -> dict[str, float]:
-    parents = [name.split("##")[0] for name in task.label_names]
-    columns = [[i for i, parent in enumerate(parents) if parent == name] for name in dict.fromkeys(parents)]
-    gold, predicted = (np.stack([x[:, c].any(1) for c in columns], 1) for x in (arrays.gold, arrays.predicted))
-    counts = metrics.count(gold, predicted, arrays.answered)
-    return {**_multi(arrays, task), "parent_micro_f1": metrics.micro_f1(counts)}
-
-
-_MEASURES = {"single": _single, "ordinal": _ordinal, "multi": _multi, "spans": _spans}
-
-
-def _binary(arrays: Arrays, task: Task) -> dict[str, float]:
-    columns = positives(task)
-    if not columns:
-        return {}
-    gold = arrays.gold[:, columns].any(1)
-    counts = metrics.count(gold, arrays.predicted[:, columns].any(1), arrays.answered)
-    values = {
-        "f1": float(metrics.f1(counts)[0]),
-        "precision": float(metrics.precision(counts)[0]),
-        "recall": float(metrics.recall(counts)[0]),
-        "specificity": float(metrics.specificity(counts)[0]),
-    }
-    score = arrays.chances[:, columns].sum(1)
-    return values if np.isnan(score).all() else {**values, "auroc": metrics.auroc(gold, score)}
-
-
-def _evidence(arrays: Arrays) -> dict[str, float]:
-    found = {}
-    for prefix, characters in (("evidence", arrays.evidence), ("labelled_evidence", arrays.labelled_evidence)):
-        if not np.isnan(characters).all():
-            right, predicted, gold = np.nansum(characters, axis=0)
-            counts = metrics.Counts(*(np.array([x]) for x in (right, predicted - right, gold - right, 0.0)))
-            found[f"{prefix}_f1"] = float(metrics.f1(counts)[0])
-            found[f"{prefix}_precision"] = float(metrics.precision(counts)[0])
-            found[f"{prefix}_recall"] = float(metrics.recall(counts)[0])
+    Args:
+        sums: What :meth:`eval.sums.Sums.read` returned.
+        task: The task.
+    """
+    labels = _counts(sums, "labels")
+    named = {**_KINDS[task.kind](sums, labels), **_chances(sums), **_evidence(sums)}
+    found: dict[Key, Floats] = {("metrics", "parse_rate"): ratio(sums["parsed"], sums["rows"])}
+    found |= {("metrics", name): values for name, values in named.items()}
+    found |= {("per_class", name): values for name, values in zip(task.label_names, metrics.f1(labels).T, strict=True)}
+    if "positive.tp" in sums:
+        positive = _counts(sums, "positive")
+        sensitivity, specificity = metrics.recall(positive)[:, 0], metrics.specificity(positive)[:, 0]
+        for prevalence in PREVALENCES:
+            at = metrics.screen(sensitivity, specificity, prevalence)
+            found |= {("screening", f"{prevalence}:{name}"): values for name, values in at._asdict().items()}
+        if "ranked.0" in sums:
+            rows = metrics.Ranked(*np.moveaxis(sums["ranked.0"], 1, 0))
+            found |= {("reading", str(x)): metrics.recall_when_reading_of(rows, x) for x in READING}
     return found
 
 
-def _codes(arrays: Arrays) -> NDArray[np.int64]:
-    return np.where(arrays.answered, arrays.predicted.argmax(1), metrics.UNPARSED)
+def measure_rows(arrays: Arrays, task: Task) -> dict[Key, float]:
+    """Every measure of some rows, exactly: scores are ranked as they are, not in bins."""
+    sums = to_sums(arrays, task, shared_edges([arrays], task, ranks=None))
+    return {key: float(values[0]) for key, values in measure(sums.read(total(sums)), task).items()}
 
 
-def _answered(sample: dict[str, Any], task: Task) -> bool:
-    return bool(sample["parsed"] and (sample["labels"] or (task.many and not sample["abstained"])))
+def total(sums: Sums) -> Floats:
+    """What all rows add up to, shape ``(1, columns)``."""
+    return np.asarray(sums.matrix.sum(axis=0), float).reshape(1, -1)
 
 
-def _sets(labels: list[list[str]], names: list[str]) -> NDArray[np.bool_]:
-    return np.array([[name in row for name in names] for row in labels], bool).reshape(len(labels), len(names))
+def _single(sums: dict[str, Floats], labels: Counts) -> dict[str, Floats]:
+    return {
+        "accuracy": ratio(sums["right"], sums["rows"]),
+        **_positive(sums),
+        "macro_f1": metrics.macro_f1(labels),
+        "micro_f1": metrics.micro_f1(labels),
+        "weighted_f1": metrics.weighted_f1(labels),
+    }
 
 
-def _characters(sample: dict[str, Any], judged: bool, labelled: bool) -> tuple[float, float, float]:
-    if not judged or sample["gold_evidence"] is None:
-        return (float("nan"),) * 3
-    gold, predicted = (_marked(sample[key], labelled) for key in ("gold_evidence", "evidence"))
-    return len(gold & predicted), len(predicted), len(gold)
+def _ordinal(sums: dict[str, Floats], labels: Counts) -> dict[str, Floats]:
+    levels = sums["levels"]
+    return {
+        "quadratic_kappa": metrics.kappa_of(levels, metrics.penalties(levels.shape[-1], "quadratic")),
+        "mae": metrics.mean_absolute_error_of(levels),
+        "accuracy": ratio(sums["right"], sums["rows"]),
+        **_positive(sums),
+        "macro_f1": metrics.macro_f1(labels),
+    }
 
 
-def _marked(spans: list[dict[str, Any]], labelled: bool) -> set[tuple[int, str | None]]:
-    return {(at, span["label"] if labelled else None) for span in spans for at in range(span["start"], span["end"])}
+def _multi(sums: dict[str, Floats], labels: Counts) -> dict[str, Floats]:
+    return {
+        "micro_f1": metrics.micro_f1(labels),
+        "macro_f1": metrics.macro_f1(labels),
+        "weighted_f1": metrics.weighted_f1(labels),
+        "sample_f1": ratio(sums["sample_f1"], sums["rows"]),
+        "exact_match": ratio(sums["right"], sums["rows"]),
+    }
+
+
+def _spans(sums: dict[str, Floats], labels: Counts) -> dict[str, Floats]:
+    """A hierarchy: its children (level 2), its parents (level 1), and both pooled."""
+    parents = _counts(sums, "parents")
+    pooled = Counts(*(np.concatenate(pair, -1) for pair in zip(parents, labels, strict=True)))
+    return {
+        **_multi(sums, labels),
+        "parent_micro_f1": metrics.micro_f1(parents),
+        "parent_macro_f1": metrics.macro_f1(parents),
+        "pooled_micro_f1": metrics.micro_f1(pooled),
+        "pooled_macro_f1": metrics.macro_f1(pooled),
+    }
+
+
+_KINDS = {"single": _single, "ordinal": _ordinal, "multi": _multi, "spans": _spans}
+
+
+def _positive(sums: dict[str, Floats]) -> dict[str, Floats]:
+    if "positive.tp" not in sums:
+        return {}
+    counts = _counts(sums, "positive")
+    named = {"f1": metrics.f1, "precision": metrics.precision, "recall": metrics.recall}
+    return {name: score(counts)[:, 0] for name, score in {**named, "specificity": metrics.specificity}.items()}
+
+
+def _chances(sums: dict[str, Floats]) -> dict[str, Floats]:
+    if "answers" not in sums:
+        return {}
+    rows = [metrics.Ranked(*np.moveaxis(sums[name], 1, 0)) for name in sums if name.startswith("ranked.")]
+    bins = metrics.Bins(*np.moveaxis(sums["reliability"], 1, 0))
+    return {
+        "auroc": mean_of_defined(np.stack([metrics.auroc_of(each) for each in rows], -1)),
+        "auprc": mean_of_defined(np.stack([metrics.auprc_of(each) for each in rows], -1)),
+        "brier": ratio(sums["squared_error"], sums["rows"]),
+        "calibration_error": metrics.calibration_error_of(bins),
+        "area_under_risk": metrics.area_under_risk_of(metrics.Ranked(*np.moveaxis(sums["answers"], 1, 0))),
+    }
+
+
+def _evidence(sums: dict[str, Floats]) -> dict[str, Floats]:
+    found = {}
+    for name in ("evidence", "labelled_evidence"):
+        if name in sums:
+            right, predicted, gold = np.moveaxis(sums[name], 1, 0)
+            counts = Counts(right, predicted - right, gold - right, np.zeros_like(right))
+            found[f"{name}_f1"] = metrics.f1(counts)
+            found[f"{name}_precision"] = metrics.precision(counts)
+            found[f"{name}_recall"] = metrics.recall(counts)
+    return found
+
+
+def _counts(sums: dict[str, Floats], name: str) -> Counts:
+    tp, fp, gold = (sums[f"{name}.{part}"] for part in ("tp", "fp", "positives"))
+    return Counts(tp, fp, gold - tp, sums["rows"][:, None] - gold - fp)

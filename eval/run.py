@@ -1,161 +1,137 @@
-"""Runs one model over one task's samples and keeps every answer as soon as it is there."""
+"""Runs a model over samples and keeps every answer as soon as it is there."""
 
 import hashlib
 import json
-import os
-import platform
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from eval.baselines import BASELINES
-from eval.data import LIMIT_SEED, Data
-from eval.folder import SAMPLES, open_run
-from mentalglm.analysis import Analysis
+from eval.asking import Answer, Baselines, Model, Plan
+from eval.folder import appending, open_run
+from eval.free_generation import Written
+from eval.manifest import manifest_of
+from eval.suite import Suite
+from mentalglm.analysis import ErrorInfo
+from mentalglm.prompt import build_messages
 from mentalglm.readers import LabelledRow, Span
-from mentalglm.tasks import keep_task, prompt_hash
+from mentalglm.tasks import keep_task
 
 OPEN_LICENSE = "CC-BY-4.0"
 
 
-@dataclass(frozen=True)
-class Options:
-    """How to run.
-
-    Attributes:
-        model: A folder, a model's name, a baseline's name, or None for the built-in model.
-        labels_only: Ask for labels alone.
-        batch_size: Posts per call of the model.
-        store_text: Keep posts and explanations of every row, not only the explanations of openly licensed ones.
-    """
-
-    model: str | None = None
-    labels_only: bool = False
-    batch_size: int = 16
-    store_text: bool = False
-
-
-class Model(Protocol):
-    """What a run needs of a model; :class:`mentalglm.analyzer.Analyzer` and the baselines offer it."""
-
-    model_name: str
-
-    def describe(self) -> dict[str, Any]:
-        """What identifies the model: name, revision, dtype, hash."""
-
-    def style(self, task_name: str) -> str | None:
-        """The style in which it is asked; None for a baseline, which is not asked in words."""
-
-    def analyze(self, posts: list[str], task: str, *, labels_only: bool) -> list[Analysis]:
-        """One analysis per post, in order."""
-
-
-def run_task(data: Data, folder: Path, options: Options, console: Console) -> None:
+def run_plans(
+    model: Model | Baselines,
+    plans: Sequence[Plan],
+    folder: Path,
+    batch_size: int,
+    console: Console,
+    suite: Suite | None = None,
+    absent: dict[str, str] | None = None,
+) -> int:
     """Answers every sample that the folder does not hold yet.
 
+    Samples are asked in batches that do not depend on what is there already: a run that was killed asks each batch
+    again as a whole, and so gets to the last digit what it would have got without the kill; only what is missing is
+    appended.
+
+    Args:
+        model: Whom to ask.
+        plans: What; a suite's tasks in order, or one.
+        folder: The run's folder.
+        batch_size: Posts per call of the model.
+        console: Where progress is shown.
+        suite: The suite, whose samples say their task.
+        absent: The suite's tasks that are not asked, with the reason.
+
+    Returns:
+        How many samples got no answer this time, such as from an endpoint that went away; the same command asks again.
+
     Raises:
-        UserError: The model cannot be loaded, or the folder holds another run.
+        UserError: The folder holds another run, or another process is running into it.
     """
-    if options.model in BASELINES:
-        options = replace(options, labels_only=True)  # a baseline has no words to offer
-    model = _load(options.model, data, options.batch_size)
-    done = open_run(folder, _manifest(model, data, options))
-    keep_task(folder, data.task.name)
-    todo = [row for row in data.samples if row.id not in done]
-    if done:
-        console.print(
-            f"resuming: {len(data.samples) - len(todo)} of {len(data.samples)} samples are there already",
-            soft_wrap=True,
-        )
-    with (folder / SAMPLES).open("a", encoding="utf-8") as file, _progress(console) as progress:
-        bar = progress.add_task("asking", total=len(todo))
-        for start in range(0, len(todo), options.batch_size):
-            rows = todo[start : start + options.batch_size]
-            answers = model.analyze([row.text for row in rows], data.task.name, labels_only=options.labels_only)
-            for row, answer in zip(rows, answers, strict=True):
-                file.write(json.dumps(_sample(row, answer, options), ensure_ascii=False) + "\n")
-                file.flush()
-                progress.advance(bar)
+    open_run(folder, manifest_of(model, list(plans), suite, absent or {}, batch_size))
+    for plan in plans:
+        keep_task(folder, plan.task.name)
+    unanswered = 0
+    with appending(folder) as (done, file), _progress(console) as progress:
+        total = sum(len(plan.data.samples) for plan in plans)
+        if done:
+            console.print(f"resuming: {len(done)} of {total} samples are there already", soft_wrap=True)
+        for plan in plans:
+            name = plan.task.name if suite is not None else None
+            bar = progress.add_task(plan.task.name, total=len(plan.data.samples))
+            for start in range(0, len(plan.data.samples), batch_size):
+                rows = plan.data.samples[start : start + batch_size]
+                if any((name, row.id) not in done for row in rows):
+                    answers = model.answer([row.text for row in rows], plan)
+                    fresh = [pair for pair in zip(rows, answers, strict=True) if (name, pair[0].id) not in done]
+                    kept = [_line(row, said, plan, name) for row, said in fresh if _is_there(said)]
+                    unanswered += len(fresh) - len(kept)
+                    file.write("".join(kept))
+                    file.flush()
+                progress.advance(bar, len(rows))
+    return unanswered
 
 
-def _load(name: str | None, data: Data, batch_size: int) -> Model:
-    if name in BASELINES:
-        return BASELINES[name](data.task, data.train)
-    from mentalglm.analyzer import Analyzer
-
-    analyzer = Analyzer.load(name, batch_size=batch_size)
-    analyzer.check_tasks([data.task.name])
-    return analyzer
+def _is_there(answer: Answer) -> bool:
+    return not isinstance(answer, ErrorInfo)
 
 
-def _manifest(model: Model, data: Data, options: Options) -> dict[str, Any]:
-    task, style = data.task, model.style(data.task.name)
-    described = model.describe()
-    device = described.pop("device", "cpu")  # where it ran, not what it is: a run may go on elsewhere
-    return {
-        "task": task.name,
-        "task_version": task.version,
-        "style": style,
-        "prompt_hash": prompt_hash(task, style) if style else None,
-        "model": {"name": model.model_name, **described},
-        "data": {
-            "file": data.path.name,
-            "sha256": data.sha256,
-            "split": data.split,
-            "limit": data.limit,
-            "text_column": data.columns[0],
-            "label_column": data.columns[1],
-            "rows": len(data.samples),
-            "bad_rows": len(data.bad),
-            "licenses": sorted({row.license or "unknown" for row in data.samples}),
-        },
-        "options": {"labels_only": options.labels_only, "store_text": options.store_text},
-        "batch_size": options.batch_size,
-        "seeds": {"limit": LIMIT_SEED},
-        "started": datetime.now(UTC).isoformat(timespec="seconds"),
-        "versions": _versions(),
-        "hardware": {"cpus": os.cpu_count(), "machine": platform.machine(), "device": device},
-    }
+def _line(row: LabelledRow, answer: Answer, plan: Plan, task: str | None) -> str:
+    sample = _sample(row, answer, plan)
+    return json.dumps(sample if task is None else {"task": task, **sample}, ensure_ascii=False) + "\n"
 
 
-def _versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
-    for name in ("mentalglm", "torch", "transformers", "peft", "llguidance", "scikit-learn", "numpy"):
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
-
-
-def _sample(row: LabelledRow, answer: Analysis, options: Options) -> dict[str, Any]:
+def _sample(row: LabelledRow, answer: Answer, plan: Plan) -> dict[str, Any]:
     """One line of samples.jsonl. A post is not ours to keep: its hash stands for it, and offsets for quoted words."""
-    words_may_stay = options.store_text or row.license == OPEN_LICENSE  # an explanation quotes the post
+    assert not isinstance(answer, ErrorInfo)
+    store_text = plan.settings.store_text
+    words_may_stay = store_text or row.license == OPEN_LICENSE  # an explanation quotes the post
+    said = answer.analysis if isinstance(answer, Written) else answer
     sample = {
         "id": row.id,
         "row": row.row,
         "group": row.group,
-        "text_sha256": hashlib.sha256(row.text.encode()).hexdigest(),
+        "text_sha256": _sha256(row.text),
+        "prompt_sha256": _prompt_sha256(row.text, plan),
+        "target_sha256": _target_sha256(row),
         "gold": list(row.labels),
-        "labels": answer.labels,
-        "candidates": answer.candidates,
-        "probabilities": answer.probabilities,
-        "parsed": answer.parsed,
-        "abstained": answer.abstained,
-        "crisis": answer.crisis,
-        "conflicts": answer.conflicts,
-        "windows": answer.windows,
-        "evidence": [_offsets(item.start, item.end, item.label) for item in answer.evidence],
+        "labels": said.labels,
+        "candidates": said.candidates,
+        "probabilities": said.probabilities,
+        "parsed": said.parsed,
+        "abstained": said.abstained,
+        "crisis": said.crisis,
+        "conflicts": said.conflicts,
+        "windows": said.windows,
+        "evidence": [_offsets(item.start, item.end, item.label) for item in said.evidence],
         "gold_evidence": None if row.evidence is None else [_span(item) for item in row.evidence],
-        "explanation": answer.explanation if words_may_stay else None,
+        "explanation": said.explanation if words_may_stay else None,
         "gold_explanation": row.explanation if words_may_stay else None,
     }
-    return {**sample, "text": row.text} if options.store_text else sample
+    if isinstance(answer, Written) and words_may_stay:
+        sample["reply"] = list(answer.replies)
+    return {**sample, "text": row.text} if store_text else sample
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _prompt_sha256(text: str, plan: Plan) -> str | None:
+    """The whole question as it is asked of a post that fits; None for a baseline, which is not asked in words."""
+    if plan.style is None:
+        return None
+    return _sha256(json.dumps(build_messages(text, plan.task, plan.style), ensure_ascii=False))
+
+
+def _target_sha256(row: LabelledRow) -> str:
+    """What the answer is held against: labels, evidence and explanation."""
+    evidence = None if row.evidence is None else [_span(item) for item in row.evidence]
+    return _sha256(json.dumps([list(row.labels), evidence, row.explanation], ensure_ascii=False))
 
 
 def _span(span: Span) -> dict[str, Any]:

@@ -6,66 +6,36 @@ from typing import Any
 
 import numpy as np
 
-from eval.folder import SCORES, read_json, read_manifest, read_samples, samples_hash, write_json
-from eval.measure import Arrays, measure, to_arrays
+from eval.arrays import Arrays
+from eval.folder import SCORES, read_json, read_manifest, samples_hash, write_json
+from eval.intervals import LEVEL, RESAMPLES, SEED, grouped, intervals
+from eval.measure import Key, headline, measure, measure_rows
+from eval.samples import task_arrays
+from eval.sums import Floats, confidence, events, positives, shared_edges, to_sums
 from mentalglm import metrics
-from mentalglm.errors import UserError
-from mentalglm.tasks import Task, load_task
+from mentalglm.tasks import Task
 
-RESAMPLES, SEED, LEVEL = 1000, 0, 0.95
-_PER_CLASS = "class:"
+# An abstention curve and a reading curve have no more points than this.
+_POINTS = 101
 
 
 def score_folder(folder: Path) -> dict[str, Any]:
     """Computes and writes ``scores.json``.
 
     Returns:
-        ``metrics`` and ``per_class`` hold ``{"value", "low", "high"}`` with None for what is undefined; ``parse_rate``
-        stands beside them; ``answered_only`` repeats the values over the rows with an answer, where some have none.
+        The scores of the run's task, or under ``tasks`` those of every task of a suite. ``metrics`` and ``per_class``
+        hold ``{"value", "low", "high", "bca": [low, high]}`` with None for what is undefined; ``parse_rate`` stands
+        beside them; ``answered_only`` repeats the values over the rows with an answer, where some have none.
 
     Raises:
         UserError: The folder is not a run's, or holds no finished sample.
     """
-    manifest, samples = read_manifest(folder), read_samples(folder)
-    if not samples:
-        raise UserError(f"{folder} holds no finished sample; run python -m eval run with --out {folder} first")
-    task = load_task(manifest["task"])
-    if manifest["task_version"] != task.version:
-        raise UserError(
-            f"{folder} ran version {manifest['task_version']} of {task.name}, now {task.version}; run again"
-        )
-    arrays = to_arrays(samples, task, with_evidence=not manifest["options"]["labels_only"])
-    groups = np.array([sample["group"] for sample in samples])
-
-    values = _all_values(arrays, task)
-    low, high = metrics.bootstrap_interval(
-        lambda rows: np.array(list(_all_values(arrays.rows(rows), task).values())),
-        np.arange(len(samples)),
-        groups=groups,
-        n=RESAMPLES,
-        seed=SEED,
-        level=LEVEL,
-    )
-    with_interval = {
-        name: {"value": _number(value), "low": _number(low[i]), "high": _number(high[i])}
-        for i, (name, value) in enumerate(values.items())
-    }
-    scores = {
-        "task": task.name,
-        "kind": task.kind,
-        "model": manifest["model"]["name"],
-        "n": len(samples),
-        "n_expected": manifest["data"]["rows"],
-        "groups": len(set(groups.tolist())),
-        "parse_rate": with_interval.pop("parse_rate"),
-        "abstained": sum(sample["abstained"] for sample in samples),
-        "metrics": {name: value for name, value in with_interval.items() if not name.startswith(_PER_CLASS)},
-        "per_class": _per_class(arrays, task, with_interval),
-        "answered_only": _answered_only(arrays, task),
-        "confusion": None if task.many else _confusion(arrays),
-        "samples_sha256": samples_hash(folder),
-        "bootstrap": {"resamples": RESAMPLES, "seed": SEED, "level": LEVEL, "clustered_by": "group"},
-    }
+    made = {name: score_task(arrays, task, manifest) for name, (task, manifest, arrays) in task_arrays(folder).items()}
+    hash = samples_hash(folder)
+    if "tasks" in read_manifest(folder):
+        scores = {"tasks": made, "samples_sha256": hash}
+    else:
+        scores = {**next(iter(made.values())), "samples_sha256": hash}
     write_json(folder / SCORES, scores)
     return scores
 
@@ -77,16 +47,72 @@ def scores_of(folder: Path) -> dict[str, Any]:
     return stored if stored.get("samples_sha256") == samples_hash(folder) else score_folder(folder)
 
 
+def task_scores(scores: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """By task, the scores of a run of one task or of a suite."""
+    tasks: dict[str, dict[str, Any]] = scores["tasks"] if "tasks" in scores else {scores["task"]: scores}
+    return tasks
+
+
+def score_task(arrays: Arrays, task: Task, manifest: dict[str, Any]) -> dict[str, Any]:
+    """The scores of one task; see :func:`score_folder`."""
+    scored = with_intervals(arrays, task)
+    named = {name: score for (group, name), score in scored.items() if group == "metrics"}
+    return {
+        "task": task.name,
+        "kind": task.kind,
+        "model": manifest["model"]["name"],
+        "n": len(arrays),
+        "n_expected": manifest["data"]["rows"],
+        "groups": len(np.unique(arrays.groups)),
+        "parse_rate": named.pop("parse_rate"),
+        "abstained": int(arrays.abstained.sum()),
+        "headline": headline(task, named, manifest),
+        "metrics": named,
+        "per_class": _per_class(arrays, task, scored),
+        "answered_only": _answered_only(arrays, task),
+        "confusion": None if task.many else _confusion(arrays),
+        "screening": _screening(scored),
+        "reading": [
+            {"share": float(name), "recall": score} for (group, name), score in scored.items() if group == "reading"
+        ],
+        "curves": _curves(arrays, task),
+        "bootstrap": {"resamples": RESAMPLES, "seed": SEED, "level": LEVEL, "clustered_by": "group"},
+    }
+
+
+def with_intervals(arrays: Arrays, task: Task) -> dict[Key, dict[str, Any]]:
+    """Every measure with its intervals."""
+    values = measure_rows(arrays, task)
+    sums = to_sums(arrays, task, shared_edges([arrays], task))
+
+    def formula(totals: Floats) -> Floats:
+        return np.stack(list(measure(sums.read(totals), task).values()), axis=1)
+
+    found = intervals(grouped(sums.matrix, arrays.groups), formula, np.array(list(values.values())))
+    return {
+        key: {
+            "value": number(value),
+            "low": number(found.low[i]),
+            "high": number(found.high[i]),
+            "bca": [number(found.bca_low[i]), number(found.bca_high[i])],
+        }
+        for i, (key, value) in enumerate(values.items())
+    }
+
+
 def summary_lines(scores: dict[str, Any]) -> list[str]:
     """The scores as lines for a terminal."""
-    head = f"{scores['model']} on {scores['task']}: n = {scores['n']} in {scores['groups']} groups"
-    if scores["n"] < scores["n_expected"]:
-        head += f" (unfinished: {scores['n_expected']} expected)"
-    rows = {"parse_rate": scores["parse_rate"], **scores["metrics"]}
-    return [head, *(f"{name:>28}  {format_interval(value)}" for name, value in rows.items())]
+    lines = []
+    for each in task_scores(scores).values():
+        head = f"{each['model']} on {each['task']}: n = {each['n']} in {each['groups']} groups"
+        if each["n"] < each["n_expected"]:
+            head += f" (unfinished: {each['n_expected']} expected)"
+        rows = {"parse_rate": each["parse_rate"], **each["metrics"]}
+        lines += [head, *(f"{name:>28}  {format_interval(value)}" for name, value in rows.items())]
+    return lines
 
 
-def format_interval(score: dict[str, float | None]) -> str:
+def format_interval(score: dict[str, Any]) -> str:
     """``0.812 [0.750, 0.871]``, or a dash for what is undefined."""
     if score["value"] is None:
         return "–"
@@ -95,18 +121,12 @@ def format_interval(score: dict[str, float | None]) -> str:
     return f"{score['value']:.3f} [{score['low']:.3f}, {score['high']:.3f}]"
 
 
-def _all_values(arrays: Arrays, task: Task) -> dict[str, float]:
-    """Every number that gets an interval, in a fixed order: one resample serves them all."""
-    counts = metrics.count(arrays.gold, arrays.predicted, arrays.answered)
-    per_class = zip(task.label_names, metrics.f1(counts), strict=True)
-    return {
-        "parse_rate": float(arrays.parsed.mean()),
-        **measure(arrays, task),
-        **{_PER_CLASS + name: float(value) for name, value in per_class},
-    }
+def number(value: float) -> float | None:
+    """A number for JSON: six digits, None for ``nan``."""
+    return None if math.isnan(value) else round(float(value), 6)
 
 
-def _per_class(arrays: Arrays, task: Task, intervals: dict[str, Any]) -> list[dict[str, Any]]:
+def _per_class(arrays: Arrays, task: Task, scored: dict[Key, dict[str, Any]]) -> list[dict[str, Any]]:
     counts = metrics.count(arrays.gold, arrays.predicted, arrays.answered)
     precision, recall = metrics.precision(counts), metrics.recall(counts)
     return [
@@ -114,9 +134,9 @@ def _per_class(arrays: Arrays, task: Task, intervals: dict[str, Any]) -> list[di
             "label": name,
             "n": int(arrays.gold[:, i].sum()),
             "predicted": int(arrays.predicted[:, i].sum()),
-            "precision": _number(precision[i]),
-            "recall": _number(recall[i]),
-            "f1": intervals[_PER_CLASS + name],
+            "precision": number(precision[i]),
+            "recall": number(recall[i]),
+            "f1": scored["per_class", name],
         }
         for i, name in enumerate(task.label_names)
     ]
@@ -125,7 +145,8 @@ def _per_class(arrays: Arrays, task: Task, intervals: dict[str, Any]) -> list[di
 def _answered_only(arrays: Arrays, task: Task) -> dict[str, float | None] | None:
     if arrays.answered.all() or not arrays.answered.any():
         return None
-    return {name: _number(value) for name, value in measure(arrays.rows(arrays.answered), task).items()}
+    values = measure_rows(arrays.rows(arrays.answered), task)
+    return {name: number(x) for (group, name), x in values.items() if group == "metrics" and name != "parse_rate"}
 
 
 def _confusion(arrays: Arrays) -> list[list[int]]:
@@ -136,5 +157,29 @@ def _confusion(arrays: Arrays) -> list[list[int]]:
     return [[int(n) for n in row] for row in cells.reshape(labels, labels + 1)]
 
 
-def _number(value: float) -> float | None:
-    return None if math.isnan(value) else round(float(value), 6)
+def _screening(scored: dict[Key, dict[str, Any]]) -> list[dict[str, Any]]:
+    """Per prevalence, ``ppv``, ``npv``, and ``alarms`` and ``misses`` per 1,000 posts."""
+    found: dict[str, dict[str, Any]] = {}
+    for (group, name), score in scored.items():
+        if group == "screening":
+            prevalence, _, what = name.partition(":")
+            found.setdefault(prevalence, {"prevalence": float(prevalence)})[what] = score
+    return list(found.values())
+
+
+def _curves(arrays: Arrays, task: Task) -> dict[str, list[list[float | None]]] | None:
+    """Points to draw: coverage and risk, probability and frequency and rows per bin, share read and recall."""
+    if np.isnan(arrays.chances).all():
+        return None
+    coverage, risk = metrics.risk_coverage(arrays.right, confidence(arrays, task))
+    kept = np.unique(np.linspace(0, len(coverage) - 1, min(_POINTS, len(coverage))).astype(int))
+    gold, chances = events(arrays, task)
+    bins = metrics.reliability(gold, chances)
+    curves = {
+        "risk_coverage": [[number(coverage[i]), number(risk[i])] for i in kept],
+        "reliability": [[number(p / n), number(k / n), int(n)] for n, p, k in zip(*bins, strict=True) if n],
+    }
+    if not task.many and positives(task):
+        rows, shares = metrics.ranked(gold[:, 0], chances[:, 0]), np.linspace(0, 1, _POINTS)
+        curves["reading"] = [[number(x), number(float(metrics.recall_when_reading_of(rows, x)))] for x in shares]
+    return curves

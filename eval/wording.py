@@ -8,6 +8,10 @@ METRICS = {
     "recall": Bilingual(zh="灵敏度（召回率）", en="Sensitivity (recall)"),
     "specificity": Bilingual(zh="特异度", en="Specificity"),
     "auroc": Bilingual(zh="AUROC", en="AUROC"),
+    "auprc": Bilingual(zh="AUPRC", en="AUPRC"),
+    "brier": Bilingual(zh="Brier 分数（越小越好）", en="Brier score (lower is better)"),
+    "calibration_error": Bilingual(zh="校准误差 ECE（越小越好）", en="Calibration error, ECE (lower is better)"),
+    "area_under_risk": Bilingual(zh="风险–覆盖曲线下面积（越小越好）", en="Area under risk–coverage (lower is better)"),
     "quadratic_kappa": Bilingual(zh="二次加权 κ", en="Quadratic-weighted κ"),
     "mae": Bilingual(zh="平均绝对误差（级，越小越好）", en="Mean absolute error (levels, lower is better)"),
     "accuracy": Bilingual(zh="准确率", en="Accuracy"),
@@ -17,6 +21,9 @@ METRICS = {
     "sample_f1": Bilingual(zh="逐帖 F1", en="Per-post F1"),
     "exact_match": Bilingual(zh="标签完全一致", en="Exact match of labels"),
     "parent_micro_f1": Bilingual(zh="父类微平均 F1", en="Micro F1, parents"),
+    "parent_macro_f1": Bilingual(zh="父类宏平均 F1", en="Macro F1, parents"),
+    "pooled_micro_f1": Bilingual(zh="父子合并微平均 F1", en="Micro F1, both levels pooled"),
+    "pooled_macro_f1": Bilingual(zh="父子合并宏平均 F1", en="Macro F1, both levels pooled"),
     "evidence_f1": Bilingual(zh="依据 F1（按字）", en="Evidence F1 (characters)"),
     "evidence_precision": Bilingual(zh="依据精确率（按字）", en="Evidence precision (characters)"),
     "evidence_recall": Bilingual(zh="依据召回率（按字）", en="Evidence recall (characters)"),
@@ -28,6 +35,26 @@ METRICS = {
 NO_ANSWER = Bilingual(zh="无答案", en="no answer")
 GOLD = Bilingual(zh="行：标注", en="rows: gold")
 PREDICTED = Bilingual(zh="列：模型", en="columns: model")
+PREDICTED_P = Bilingual(zh="模型给出的概率", en="predicted probability")
+TRUE_SHARE = Bilingual(zh="实际比例", en="share that holds")
+COVERAGE = Bilingual(zh="作答比例（先答最有把握的）", en="share answered, surest first")
+RISK = Bilingual(zh="作答中的错误率", en="error rate among them")
+SHARE_READ = Bilingual(zh="阅读比例（先读最可疑的）", en="share read, most alarming first")
+RECALL = Bilingual(zh="找到的正类比例", en="recall")
+# What a suite's task is left out for.
+ABSENT = {
+    "untaught": Bilingual(zh="模型没有学过这项任务", en="the model was not taught it"),
+    "no_files": Bilingual(zh="数据文件不在", en="its files are not there"),
+    "unsuited": Bilingual(zh="这个基线不适用", en="this baseline cannot answer it"),
+    "no_training_rows": Bilingual(zh="没有可供学习的训练样本", en="there are no training rows to learn from"),
+}
+SETTINGS = {
+    "baseline": Bilingual(zh="基线", en="baseline"),
+    "fine-tuned": Bilingual(zh="微调过", en="fine-tuned"),
+    "zero-shot": Bilingual(zh="零样本", en="zero-shot"),
+    "few-shot": Bilingual(zh="少样本", en="few-shot"),
+    "fine-tuned, few-shot": Bilingual(zh="微调过，少样本", en="fine-tuned, few-shot"),
+}
 
 
 def metric_name(name: str) -> Bilingual:

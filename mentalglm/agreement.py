@@ -13,10 +13,11 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mentalglm.metrics import bootstrap_interval
+from mentalglm.metrics import bootstrap_interval, kappa_of, penalties
+from mentalglm.metrics.ordinal import Weights
+from mentalglm.metrics.sums import ratio
 
 Floats = NDArray[np.float64]
-Weights = Literal["linear", "quadratic"] | None
 Level = Literal["nominal", "ordinal", "interval"]
 Kind = Literal["A,1", "C,1", "A,k", "C,k"]
 Label = TypeVar("Label", bound=Hashable)
@@ -73,13 +74,11 @@ def cohen_kappa(
         raise ValueError(f"categories that are not in order: {', '.join(sorted(map(str, unknown)))}")
     size = len(places)
     codes = np.array([(places[x], places[y]) for x, y in pairs], int).reshape(-1, 2)
-    distance = np.abs(np.subtract.outer(np.arange(size), np.arange(size))).astype(float)
-    penalty = {None: (distance > 0).astype(float), "linear": distance, "quadratic": distance**2}[weights]
+    penalty = penalties(size, weights)
 
     def kappa(codes: NDArray[np.int64]) -> float:
         table = np.bincount(codes[:, 0] * size + codes[:, 1], minlength=size**2).reshape(size, size)
-        expected = np.outer(table.sum(1), table.sum(0)) / max(len(codes), 1)
-        return 1 - _ratio((penalty * table).sum(), (penalty * expected).sum())
+        return float(kappa_of(table.astype(float), penalty))
 
     return _estimate(kappa, codes, resamples=resamples, seed=seed)
 
@@ -232,5 +231,4 @@ def _estimate(statistic: Callable[..., float], *items: NDArray[Any], resamples: 
 
 
 def _ratio(part: float, whole: float) -> float:
-    # Rounding leaves a trace where the exact value is 0.
-    return float(part / whole) if whole > 1e-12 else float("nan")
+    return float(ratio(part, whole))

@@ -1,13 +1,16 @@
 """Scoring: from stored answers alone, by hand-checked numbers."""
 
+import io
 import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
-from eval.score import format_interval, score_folder, scores_of
+from eval.score import format_interval, score_folder, scores_of, summary_lines, task_scores
+from eval.score_table import print_scores
 from mentalglm.errors import UserError
 from mentalglm.tasks import load_task
 from tests.eval.conftest import sample, write_run
@@ -130,6 +133,71 @@ def test_stale_scores_are_computed_again(tmp_path: Path) -> None:
     with (folder / "samples.jsonl").open("a", encoding="utf-8") as file:
         file.write(line)
     assert scores_of(folder)["n"] == 2
+
+
+def write_suite(folder: Path, metrics: list[str]) -> Path:
+    """A run of two tasks: each sample says which, and one sample of the second task is not there yet."""
+    write_run(folder, "suicide_risk", [])
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    facts = {key: manifest.pop(key) for key in ("task_version", "style", "prompt_hash", "data", "options")}
+    del manifest["task"]
+    facts["data"]["rows"] = 2
+    tasks = {name: {**facts, "metrics": metrics} for name in ("suicide_risk", "cognitive_distortion")}
+    (folder / "manifest.json").write_text(json.dumps({**manifest, "tasks": tasks}), encoding="utf-8")
+    label = load_task("cognitive_distortion").label_names[0]
+    lines = [
+        {"task": "cognitive_distortion", **sample([label], [label])},
+        {"task": "suicide_risk", **sample([HIGH], [HIGH])},
+        {"task": "suicide_risk", **sample([LOW], [HIGH])},
+    ]
+    with (folder / "samples.jsonl").open("w", encoding="utf-8") as file:
+        for i, line in enumerate(lines):
+            file.write(json.dumps({"id": f"r{i}", "row": i, "group": f"r{i}", **line}, ensure_ascii=False) + "\n")
+    return folder
+
+
+def test_a_suite_has_scores_by_task(tmp_path: Path) -> None:
+    scores = score_folder(write_suite(tmp_path / "run", ["evidence_f1", "macro_f1"]))
+    assert list(scores) == ["tasks", "samples_sha256"] and scores_of(tmp_path / "run") == scores
+    risk, distortion = task_scores(scores).values()
+    assert (risk["n"], risk["n_expected"], distortion["n"], distortion["n_expected"]) == (2, 2, 1, 2)
+    assert value(risk, "accuracy") == 0.5 and value(distortion, "micro_f1") == 1.0
+    # The suite's first measure asks for evidence, which was not annotated here: the next one stands for the task.
+    assert risk["headline"] == distortion["headline"] == "macro_f1"
+    assert [line.split(":")[0] for line in summary_lines(scores) if " on " in line] == [
+        "m on suicide_risk",
+        "m on cognitive_distortion",
+    ]
+    (tmp_path / "one").mkdir()
+    one = score_folder(write_run(tmp_path / "one" / "run", "suicide_risk", [sample([HIGH], [HIGH])]))
+    assert task_scores(one) == {"suicide_risk": one} and one["headline"] == "f1"
+
+
+def test_what_screening_and_reading_bring(tmp_path: Path) -> None:
+    answers = [(HIGH, HIGH, 0.9), (HIGH, LOW, 0.4), (LOW, LOW, 0.1), (LOW, LOW, 0.2), (LOW, HIGH, 0.6)]
+    run = [sample([g], [p], probabilities={HIGH: c, LOW: 1 - c}) for g, p, c in answers]
+    scores = score_folder(write_run(tmp_path / "run", "suicide_risk", run))
+    at = next(each for each in scores["screening"] if each["prevalence"] == 0.02)
+    # Sensitivity 1/2, specificity 2/3: of 20 positives 10 are found, of 980 others a third raises an alarm.
+    assert at["alarms"]["value"] == pytest.approx(10 + 980 / 3, abs=1e-4) and at["misses"]["value"] == 10
+    assert at["ppv"]["value"] == pytest.approx(10 / (10 + 980 / 3), abs=1e-6)
+    assert at["ppv"]["low"] <= at["ppv"]["value"] <= at["ppv"]["high"]
+    assert [(each["share"], each["recall"]["value"]) for each in scores["reading"]] == [
+        (0.05, 0.125), (0.1, 0.25), (0.2, 0.5), (0.5, 0.75),
+    ]  # fmt: skip
+    curves = scores["curves"]
+    assert curves["risk_coverage"][0] == [0.4, 0.0] and curves["risk_coverage"][-1] == [1.0, 0.4]
+    assert sum(rows for _, _, rows in curves["reliability"]) == 5
+    assert curves["reading"][0] == [0.0, 0.0] and curves["reading"][-1] == [1.0, 1.0]
+
+
+def test_the_tables_speak_both_languages(tmp_path: Path) -> None:
+    console = Console(width=120, record=True, file=io.StringIO())
+    answers = [sample([HIGH], [HIGH]), sample([LOW], [LOW], parsed=False)]
+    print_scores(console, score_folder(write_run(tmp_path / "run", "suicide_risk", answers)))
+    text = console.export_text()
+    for words in ("可解析率 · Parse rate", "0.500", "每千条帖子 · Per 1,000 posts", "阳性预测值", "PPV", "0.5 %"):
+        assert words in text
 
 
 def test_folders_that_cannot_be_scored(tmp_path: Path) -> None:

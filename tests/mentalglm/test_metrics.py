@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from sklearn import metrics as sk
 
 from mentalglm import metrics
+from mentalglm.agreement import cohen_kappa
 from mentalglm.metrics import UNPARSED
 
 CLASSES = 4
@@ -110,6 +111,13 @@ def test_an_unread_level_counts_as_the_farthest_one() -> None:
         2,
     ]
     assert metrics.mean_absolute_error([2, 2], [2, UNPARSED], 11) == 4.0
+
+
+@given(codes)
+def test_kappa_is_one_formula_for_levels_and_for_raters(pairs: list[tuple[int, int]]) -> None:
+    gold, predicted = (list(side) for side in zip(*pairs, strict=True))
+    between_raters = cohen_kappa(gold, predicted, "quadratic", order=range(CLASSES), resamples=2).value
+    same(float(metrics.quadratic_kappa(gold, predicted, CLASSES)), between_raters)
 
 
 def test_an_unread_row_loses_every_pairing() -> None:

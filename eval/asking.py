@@ -1,0 +1,245 @@
+"""Any model that can be asked: loaded here, behind endpoints, or a baseline; and how one task is put to it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from eval.baselines import BASELINES
+from eval.data import Data
+from eval.few_shot import Shots, draw_shots, with_shots
+from eval.free_generation import Written, with_format, write_each
+from eval.suite import Settings
+from mentalglm.analysis import Analysis, ErrorInfo
+from mentalglm.errors import UserError
+from mentalglm.tasks import Task
+
+if TYPE_CHECKING:
+    from mentalglm.models import LoadedModel
+    from mentalglm.remote import RemoteModel
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the model comes from.
+
+    Attributes:
+        model: A folder, a hub name, a baseline's name, or None for the embedded model; behind endpoints the folder
+            with the served model's ``mentalglm.json``.
+        revision: Of a hub name.
+        device: Such as ``cpu`` or ``cuda``.
+        dtype: ``fp32``, ``bf16`` or ``fp16``.
+        quantization: ``int8`` or ``int4``.
+        style: How a model that was not trained here is asked.
+        endpoints: URLs of endpoints to ask instead of a model loaded here.
+        endpoint_model: The model's name there.
+        allow_external: Let posts leave the loopback and private ranges.
+        api_key_env: The environment variable that holds the key.
+        concurrency: Requests under way at each endpoint.
+        timeout: Seconds to wait for a reply.
+    """
+
+    model: str | None = None
+    revision: str | None = None
+    device: str | None = None
+    dtype: str | None = None
+    quantization: str | None = None
+    style: str | None = None
+    endpoints: tuple[str, ...] = ()
+    endpoint_model: str | None = None
+    allow_external: bool = False
+    api_key_env: str | None = None
+    concurrency: int = 16
+    timeout: float = 120.0
+
+    @property
+    def is_baseline(self) -> bool:
+        """Whether it is no language model."""
+        return self.model in BASELINES and not self.endpoints
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How one task is put to a model.
+
+    Attributes:
+        data: The posts.
+        task: The task in the words in which it is asked, examples included.
+        style: The style asked in; None for a baseline, which is not asked in words.
+        settings: Labels only, free generation, examples.
+        shots: The examples; None without.
+        taught: Whether the model was trained on the task here.
+    """
+
+    data: Data
+    task: Task
+    style: str | None
+    settings: Settings
+    shots: Shots | None
+    taught: bool
+
+    @property
+    def setting(self) -> str:
+        """What papers call it."""
+        if self.style is None:
+            return "baseline"
+        if self.shots is None:
+            return "fine-tuned" if self.taught else "zero-shot"
+        return "fine-tuned, few-shot" if self.taught else "few-shot"
+
+
+Answer = Analysis | Written | ErrorInfo
+
+
+class Model:
+    """A language model, loaded once and asked about any number of tasks.
+
+    Attributes:
+        name: How it was called.
+        tasks: What it was taught; empty for a foreign model.
+    """
+
+    def __init__(self, source: Source, batch_size: int) -> None:
+        """Loads the model, or makes ready to connect; nothing is sent yet.
+
+        Raises:
+            UserError: It cannot be had.
+        """
+        from mentalglm.analyzer import Analyzer
+
+        self._loaded = _load(source)
+        self._batch_size = batch_size
+        self._analyzer = Analyzer(self._loaded, source.style, batch_size)
+        self.name, self.tasks = self._analyzer.model_name, self._analyzer.tasks
+        self._decoder: Any = None
+
+    def describe(self) -> dict[str, Any]:
+        """What identifies it."""
+        return {**self._analyzer.describe(), "quantization": getattr(self._loaded, "quantization", None)}
+
+    def plan(self, data: Data, settings: Settings, drop_shared: bool) -> Plan:
+        """How the task of ``data`` is asked.
+
+        Raises:
+            UserError: The model was not taught the task, the task lacks the style, or no fair examples can be drawn.
+        """
+        name = data.task.name
+        self._analyzer.check_tasks([name])
+        task, style, taught, shots = data.task, self._analyzer.style(name), name in self.tasks, None
+        if settings.shots:
+            shots = draw_shots(data.train, data.samples, task, settings.shots, settings.seed, drop_shared)
+            task = with_shots(task, style, shots)
+        if settings.generate and not taught:
+            task = with_format(task, style, settings.labels_only)
+        self._check_room(task, style)
+        return Plan(data, task, style, settings, shots, taught)
+
+    def answer(self, posts: Sequence[str], plan: Plan) -> Sequence[Answer]:
+        """One answer per post, in order, or why it has none."""
+        if plan.style is None:
+            raise ValueError("a plan of a baseline")
+        labels_only = plan.settings.labels_only
+        if plan.settings.generate:
+            return write_each(self._loaded, posts, plan.task, plan.style, self._batch_size, labels_only)
+        if plan.shots is not None:
+            return self._answer_worded(list(posts), plan, plan.style)
+        each = self._analyzer.analyze_each(posts, plan.task.name, labels_only=labels_only)
+        return [answers if isinstance(answers, ErrorInfo) else answers[0] for answers in each]
+
+    def close(self) -> None:
+        """Closes connections."""
+        self._analyzer.close()
+
+    def _answer_worded(self, posts: list[str], plan: Plan, style: str) -> list[Analysis | ErrorInfo]:
+        """Label scoring in words of the plan's own, which the analyzer, who goes by a task's name, does not know."""
+        from mentalglm.calibration import Calibration, load_calibrations
+        from mentalglm.decoding.decoder import Decoder
+        from mentalglm.relate import relate
+        from mentalglm.remote import RemoteModel
+
+        if self._decoder is None:
+            remote = isinstance(self._loaded, RemoteModel)
+            self._decoder = self._loaded.decoder if remote else Decoder(self._loaded)  # type: ignore[union-attr,arg-type]
+        known = load_calibrations(self._loaded.folder).get(plan.task.name, Calibration()).without_bands()
+        labels_only = plan.settings.labels_only
+        answers: list[Analysis | ErrorInfo] = self._decoder.answer(
+            posts, plan.task, style, known, self._batch_size, labels_only
+        )
+        for answer in answers:
+            if isinstance(answer, Analysis):
+                relate({plan.task.name: answer}, None)
+        return answers
+
+    def _check_room(self, task: Task, style: str) -> None:
+        from eval.writers import post_room
+        from mentalglm.models import LoadedModel
+
+        if isinstance(self._loaded, LoadedModel):
+            post_room(self._loaded, task, style)
+
+
+class Baselines:
+    """A baseline, which learns every task anew from its training rows.
+
+    Attributes:
+        name: Its name.
+        tasks: Empty: it may be asked anything.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.tasks: list[str] = []
+        self._made: dict[str, Any] = {}
+
+    def describe(self) -> dict[str, Any]:
+        """What identifies it; how many rows each task taught it stands with the task."""
+        return {"kind": "baseline"}
+
+    def plan(self, data: Data, settings: Settings, drop_shared: bool) -> Plan:
+        """Lets it learn; a baseline has no words to offer."""
+        if settings.generate or settings.shots:
+            raise UserError(f"{self.name} is a baseline: it writes no text and takes no examples; leave --generate out")
+        self._made[data.task.name] = BASELINES[self.name](data.task, data.train)
+        settings = settings.model_copy(update={"labels_only": True})
+        return Plan(data, data.task, None, settings, None, taught=True)
+
+    def answer(self, posts: Sequence[str], plan: Plan) -> Sequence[Answer]:
+        """One answer per post, in order."""
+        made = self._made[plan.task.name]
+        answers: list[Analysis] = made.analyze(list(posts), plan.task.name, labels_only=True)
+        return answers
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+def load(source: Source, batch_size: int) -> Model | Baselines:
+    """The model, ready to be asked.
+
+    Raises:
+        UserError: It cannot be had.
+    """
+    return Baselines(str(source.model)) if source.is_baseline else Model(source, batch_size)
+
+
+def _load(source: Source) -> "LoadedModel | RemoteModel":
+    if not source.endpoints and not source.endpoint_model:
+        from mentalglm.models import load_model
+
+        return load_model(source.model, source.device, source.dtype, source.revision, source.quantization)
+    if not (source.endpoints and source.endpoint_model):
+        raise UserError("--endpoint and --endpoint-model go together; name both")
+    if source.device or source.dtype or source.revision or source.quantization:
+        names = "--device, --dtype, --revision and --quantization"
+        raise UserError(f"{names} are the endpoint's own business; leave them out")
+    from mentalglm.remote import connect
+
+    return connect(
+        source.endpoints,
+        source.endpoint_model,
+        folder=None if source.model is None else Path(source.model),
+        allow_external=source.allow_external,
+        api_key_env=source.api_key_env,
+        concurrency=source.concurrency,
+        timeout=source.timeout,
+    )
