@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from eval.folder import each_sample
 from eval.run import OPEN_LICENSE
-from eval.samples import each_sample
 from mentalglm.tasks import Task
 
 MOST, _LONGEST = 8, 240

@@ -63,7 +63,7 @@ def appending(folder: Path) -> Iterator[tuple[set[tuple[str | None, str]], IO[st
     with path.open("a+b") as held:
         _lock(held, folder)
         _drop_torn_line(path)
-        done = {(sample.get("task"), sample["id"]) for sample in read_samples(folder)}
+        done = {(sample.get("task"), sample["id"]) for sample in each_sample(folder)}
         with path.open("a", encoding="utf-8", newline="\n") as file:
             yield done, file
 
@@ -90,23 +90,22 @@ def task_manifests(manifest: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {name: {**common, "task": name, **facts} for name, facts in manifest["tasks"].items()}
 
 
-def read_samples(folder: Path) -> list[dict[str, Any]]:
-    """The finished samples of a run; a torn last line, left by a kill, is not one.
+def each_sample(folder: Path) -> Iterator[dict[str, Any]]:
+    """The finished samples of a run, one at a time; a torn last line, left by a kill, is not one.
 
     Raises:
         UserError: A line before the last one is damaged.
     """
     path = folder / SAMPLES
     if not path.exists():
-        return []
-    *lines, _torn = path.read_bytes().split(b"\n")
-    samples = []
-    for number, line in enumerate(lines, start=1):
-        try:
-            samples.append(json.loads(line))
-        except ValueError:
-            raise UserError(f"{path}, line {number}: damaged; delete the line and run again") from None
-    return samples
+        return
+    with path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            if line.endswith(b"\n"):
+                try:
+                    yield json.loads(line)
+                except ValueError:
+                    raise UserError(f"{path}, line {number}: damaged; delete the line and run again") from None
 
 
 def samples_hash(folder: Path) -> str:

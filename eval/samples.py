@@ -1,34 +1,14 @@
 """Reads the samples of a run into arrays, a few thousand lines at a time: 100,000 samples fit a small machine."""
 
-import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from eval.arrays import Arrays, join, to_arrays
-from eval.folder import SAMPLES, read_manifest, task_manifests
+from eval.folder import each_sample, read_manifest, task_manifests
 from mentalglm.errors import UserError
 from mentalglm.tasks import Task, load_task
 
 _AT_A_TIME = 4096
-
-
-def each_sample(folder: Path) -> Iterator[dict[str, Any]]:
-    """The finished samples of a run, one at a time; a torn last line, left by a kill, is not one.
-
-    Raises:
-        UserError: A line before the last one is damaged.
-    """
-    path = folder / SAMPLES
-    if not path.exists():
-        return
-    with path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
-            if line.endswith(b"\n"):
-                try:
-                    yield json.loads(line)
-                except ValueError:
-                    raise UserError(f"{path}, line {number}: damaged; delete the line and run again") from None
 
 
 def task_arrays(folder: Path) -> dict[str, tuple[Task, dict[str, Any], Arrays]]:

@@ -100,18 +100,6 @@ def with_intervals(arrays: Arrays, task: Task) -> dict[Key, dict[str, Any]]:
     }
 
 
-def summary_lines(scores: dict[str, Any]) -> list[str]:
-    """The scores as lines for a terminal."""
-    lines = []
-    for each in task_scores(scores).values():
-        head = f"{each['model']} on {each['task']}: n = {each['n']} in {each['groups']} groups"
-        if each["n"] < each["n_expected"]:
-            head += f" (unfinished: {each['n_expected']} expected)"
-        rows = {"parse_rate": each["parse_rate"], **each["metrics"]}
-        lines += [head, *(f"{name:>28}  {format_interval(value)}" for name, value in rows.items())]
-    return lines
-
-
 def format_interval(score: dict[str, Any]) -> str:
     """``0.812 [0.750, 0.871]``, or a dash for what is undefined."""
     if score["value"] is None:

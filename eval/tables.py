@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -12,7 +13,7 @@ from mentalglm.tasks import Bilingual, load_task
 
 def table(title: str, *columns: Bilingual) -> Table:
     """An empty table: a column of names, then columns of numbers."""
-    made = Table(title=title, title_justify="left", title_style="bold", caption_justify="left")
+    made = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
     made.add_column("")
     for column in columns:
         made.add_column(column.zh if column.zh == column.en else f"{column.zh}\n{column.en}", justify="right")
@@ -36,8 +37,8 @@ def task_title(name: str) -> str:
 def measure_title(name: str) -> str:
     """A measure's key and what it is called in both languages."""
     words = metric_name(name)
-    if words.zh == words.en:
-        return name if words.zh == name else f"{name}\n[dim]{words.zh}[/dim]"
+    if words.zh == words.en:  # such as AUROC
+        return name
     return f"{name}\n[dim]{words.zh} · {words.en}[/dim]"
 
 

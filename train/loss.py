@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn import functional
 
 # Logits held at once: larger pieces read the projection's weights less often, smaller ones stay in the caches.
-_LOGITS_BYTES = {"cpu": 64 * 2**20, "cuda": 512 * 2**20}
+LOGITS_BYTES = {"cpu": 128 * 2**20, "cuda": 512 * 2**20}
 
 
 class AnswerLoss(nn.Module):
@@ -147,7 +147,7 @@ class ProjectedCrossEntropy(torch.autograd.Function):
 
 
 def _pieces(rows: int, weight: torch.Tensor) -> list[slice]:
-    at_once = max(16, _LOGITS_BYTES.get(weight.device.type, 512 * 2**20) // (4 * len(weight)))
+    at_once = max(16, LOGITS_BYTES.get(weight.device.type, 512 * 2**20) // (4 * len(weight)))
     return [slice(start, start + at_once) for start in range(0, rows, at_once)]
 
 

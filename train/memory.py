@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from train.config import TrainConfig
-from train.loss import _LOGITS_BYTES as LOGITS_BYTES
+from train.loss import LOGITS_BYTES
 from train.model_shape import ModelShape
 
 _FP32 = 4
@@ -34,6 +34,7 @@ class MemoryEstimate:
         optimizer: Adam's two moments, and fp32 masters of the trained weights where DeepSpeed keeps them.
         activations: What the backward pass needs of a micro-step.
         logits: Those of a piece of the scored tokens, and the gradients computed from them.
+        backward: Gradients on their way through one layer, and what that layer computes again.
         step: What the optimizer step needs for a moment, when no activation is alive any more.
         lasting: Gradients and buckets that are there while activations grow: from a step's second micro-step on, and
             under ZeRO-3 always.
@@ -46,6 +47,7 @@ class MemoryEstimate:
     optimizer: int
     activations: int
     logits: int
+    backward: int
     step: int
     lasting: int
     host: int
@@ -53,7 +55,7 @@ class MemoryEstimate:
     @property
     def peak(self) -> int:
         """The most that is alive at once."""
-        working = self.activations + max(self.logits, self.buckets) + self.lasting
+        working = self.activations + max(self.logits, self.backward, self.buckets) + self.lasting
         finishing = max(self.gradients, self.lasting) + max(self.buckets, self.step)
         return self.weights + self.optimizer + max(working, finishing)
 
@@ -98,6 +100,7 @@ def estimate_memory(
         optimizer=round(optimizer),
         activations=round(_activations(config, shape, entry, device)),
         logits=_logits(config, shape, entry, device, scored_share),
+        backward=round(_backward(config, shape, entry, device)),
         step=round(step),
         lasting=round(lasting),
         host=round(host),
@@ -127,15 +130,20 @@ def _buckets(zero: dict[str, Any], stage: int, shape: ModelShape, entry: int, de
     return size * entry * (2 if stage < 3 and zero.get("overlap_comm") and device != "cpu" else 1)
 
 
+def _tokens(config: TrainConfig) -> int:
+    return config.per_device_train_batch_size * config.max_seq_length
+
+
 def _activations(config: TrainConfig, shape: ModelShape, entry: int, device: str) -> float:
-    tokens = config.per_device_train_batch_size * config.max_seq_length
-    whole = _per_layer(config, shape, entry, device)
-    width = shape.intermediate + shape.heads * shape.head_dim + shape.hidden
-    moving = 2 * width * entry + 2 * shape.hidden * _FP32  # gradients on their way through one layer
+    layer = shape.hidden * entry if config.gradient_checkpointing else _per_layer(config, shape, entry, device)
     ends = shape.hidden * (2 * entry + 2 * _FP32)  # embeddings and the last norm
-    if config.gradient_checkpointing:
-        return tokens * (shape.layers * shape.hidden * entry + whole + moving + ends)
-    return tokens * (shape.layers * whole + moving + ends)
+    return _tokens(config) * (shape.layers * layer + ends)
+
+
+def _backward(config: TrainConfig, shape: ModelShape, entry: int, device: str) -> float:
+    again = _per_layer(config, shape, entry, device) if config.gradient_checkpointing else 0
+    width = shape.intermediate + shape.heads * shape.head_dim + shape.hidden
+    return _tokens(config) * (again + 2 * width * entry + 2 * shape.hidden * _FP32)
 
 
 def _per_layer(config: TrainConfig, shape: ModelShape, entry: int, device: str) -> float:
@@ -157,8 +165,7 @@ def _per_layer(config: TrainConfig, shape: ModelShape, entry: int, device: str) 
 
 def _logits(config: TrainConfig, shape: ModelShape, entry: int, device: str, scored_share: float) -> int:
     """A piece in fp32, the same once more for its exponentials, in bf16 the product it was made of; the gradients."""
-    tokens = config.per_device_train_batch_size * config.max_seq_length
-    row = 4 * shape.vocab
+    tokens, row = _tokens(config), 4 * shape.vocab
     piece = min(max(16 * row, LOGITS_BYTES[device]), scored_share * tokens * row)
     gradient = shape.head * _FP32 if shape.head_trained else 0
     return round(piece * (2 if entry == _FP32 else 2.5) + gradient + scored_share * tokens * shape.hidden * entry)

@@ -79,7 +79,10 @@ def data_lines(config: TrainConfig, data: TokenizedData, plan: Plan, world: int)
     at_once = config.per_device_train_batch_size
     of_what = f"{ranks}{micro}{at_once} {'packs' if at_once > 1 else 'pack'} and {used / len(plan):,.0f} tokens"
     lines.append(
-        ("steps", f"{len(plan):,} steps of {of_what}; one pass over the data is {steps_per_epoch(data, plan):,.1f}")
+        (
+            "steps",
+            f"{len(plan):,} steps of {of_what}; one pass over the data is {steps_per_epoch(data, plan):,.1f} steps",
+        )
     )
     return lines
 

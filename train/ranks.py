@@ -60,24 +60,39 @@ def join_advice(error: Exception) -> str:
 
 
 class StopSignal:
-    """Whether this rank was asked to stop: by SIGTERM, or because the launcher that would have told it is gone.
+    """Whether this rank was asked to stop: by SIGTERM or Ctrl-C, or because the launcher that would tell it is gone.
 
     A launcher signals its ranks one by one, so no rank may stop by itself: each says what it knows at the next step,
-    and all stop together.
+    and all stop together. A second Ctrl-C interrupts at once.
     """
 
     def __init__(self) -> None:
         self._asked = False
-        self._parent = os.getppid()
+        self._ancestors = _ancestors()
         signal.signal(signal.SIGTERM, self._ask)
+        signal.signal(signal.SIGINT, self._ask)
 
     def _ask(self, *_: Any) -> None:
         self._asked = True
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
     @property
     def asked(self) -> bool:
         """True from the first sign on."""
-        return self._asked or os.getppid() != self._parent
+        return self._asked or _ancestors() != self._ancestors
+
+
+def _ancestors() -> tuple[int, int] | None:
+    """Of a rank that a launcher started, the launcher's two processes: ``launch.py`` and the ``deepspeed`` above it."""
+    import psutil  # type: ignore[import-untyped]
+
+    if "LOCAL_SIZE" not in os.environ:  # which the launcher sets; without one, the shell may go and the run stay
+        return None
+    parent = os.getppid()
+    try:
+        return parent, psutil.Process(parent).ppid()
+    except psutil.Error:
+        return 0, 0
 
 
 def _free_port() -> str:

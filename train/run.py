@@ -34,6 +34,7 @@ from train.run_log import RunLog
 from train.save import save_model
 from train.step import LossWatch, take_step, validation_loss
 from train.tokenized import TokenizedData, tokenize_on_one_rank
+from train.trackers import check_trackers
 from train.validation import Validation
 
 
@@ -61,6 +62,7 @@ def train(config: TrainConfig) -> None:
     """
     import torch
 
+    check_trackers(config)
     rank, world = start_ranks()
     settings = deepspeed_settings(config, world)
     if config.dry_run:
@@ -84,6 +86,8 @@ def train(config: TrainConfig) -> None:
         clear_unfinished(config.output_dir)
     state = resume(engine, config) or {"step": 0}
     step, best = state["step"], Best.from_state(state.get("best"))
+    if rank == 0 and step:
+        say(f"resumed after step {step}")
     stop, watch = StopSignal(), LossWatch(config)
     with _log(config, step, data, plan, shape, engine) as log:
         while True:

@@ -113,8 +113,8 @@ class LossWatch:
         if self._zeros >= config.stop_after_zero_losses:
             raise UserError(
                 f"the loss is exactly 0 since step {step - self._zeros + 1}, over {taken.scored_tokens} scored tokens: "
-                "the rows' weights are all 0, or logits have overflowed; look at the data's weight column, and at the "
-                "sample printed at the start"
+                "the rows' weights are all 0, or the rows are known by heart, or logits have overflowed; look at the "
+                "data's weight column, and at the sample printed at the start"
             )
 
 

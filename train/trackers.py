@@ -87,12 +87,19 @@ def _wandb(config: TrainConfig, first_step: int) -> _Started:
 def _swanlab(config: TrainConfig, first_step: int) -> _Started:
     import swanlab
 
-    mode = os.environ.get("SWANLAB_MODE") or ("cloud" if os.environ.get("SWANLAB_API_KEY") else "offline")
+    mode = os.environ.get("SWANLAB_MODE") or ("online" if os.environ.get("SWANLAB_API_KEY") else "offline")
+    folder = config.output_dir / "swanlab"
+    folder.mkdir(parents=True, exist_ok=True)
     run = swanlab.init(
-        project=_PROJECT,
-        experiment_name=config.output_dir.name,
-        logdir=str(config.output_dir / "swanlab"),
+        project=os.environ.get("SWANLAB_PROJECT", _PROJECT),
+        name=config.output_dir.name,
+        log_dir=str(folder),
         config=config.model_dump(mode="json"),
         mode=mode,
+        settings=swanlab.Settings(
+            interactive=False,
+            terminal=swanlab.Settings.Terminal(proxy_type="none"),
+            probe=swanlab.Settings.Probe(git=False, requirements=False),
+        ),
     )
     return (lambda scalars, step: run.log(scalars, step=step)), run.finish

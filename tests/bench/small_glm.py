@@ -9,8 +9,10 @@ CORPUS = Path(__file__).parents[2] / "instructions" / "configs" / "open.yaml"
 HIDDEN, LAYERS, HEADS, KEY_VALUE_HEADS, INTERMEDIATE = 256, 8, 4, 2, 768
 
 
-def small_glm(folder: Path, vocab_size: int, **shape: int) -> Path:
+def small_glm(folder: Path, vocab_size: int, device: str = "cpu", dtype: str = "fp32", **shape: int) -> Path:
     """Saves a GLM of random weights beside the embedded model's tokenizer; returns ``folder``.
+
+    ``shape`` makes it larger or smaller; a large one is drawn faster on a GPU.
 
     As with the published GLMs, the vocabulary may be larger than the tokenizer's, and the projection onto it is a
     matrix of its own. Weights are drawn wider than usual, so that a wrong mask or position shows in the loss.
@@ -23,9 +25,12 @@ def small_glm(folder: Path, vocab_size: int, **shape: int) -> Path:
 
     disable_progress_bar()
     tokenizer = load_model("embedded", "cpu").tokenizer
-    config = glm_config(tokenizer, vocab_size, **shape)
     torch.manual_seed(0)
-    GlmForCausalLM(config).save_pretrained(folder)
+    with torch.device(device):
+        model = GlmForCausalLM._from_config(
+            glm_config(tokenizer, vocab_size, **shape), dtype=torch.bfloat16 if dtype == "bf16" else torch.float32
+        )
+    model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
 

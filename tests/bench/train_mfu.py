@@ -20,12 +20,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tests.bench.small_glm import glm_config, open_rows, write_rows
+from tests.bench.small_glm import open_rows, small_glm, write_rows
 from tests.bench.train_speed import ROOT, environment
 from tests.bench.trainers.watch import Job
 
 SEQ_LENGTH = 2048
-SHORT_ROW = 100  # tokens; the corpus' rows have 125 on average
+SHORT_ROW = 60  # tokens; the corpus' rows have 125 on average, and the last pack of all is seldom full
 # GLM-4-9B: zai-org/glm-4-9b-chat-hf, config.json.
 SHAPES: dict[str, dict[str, int]] = {
     "glm-4-9b": {
@@ -55,10 +55,11 @@ def main() -> None:
     asked = parser.parse_args()
     dtype = "bf16" if asked.device == "cuda" else "fp32"
     peak = matmul_peak(asked.device, dtype)
-    print(f"{asked.shape}, {dtype}: a matrix product reaches {peak / 1e12:,.2f} TFLOP/s on this device", flush=True)
+    print(f"{asked.shape}, {dtype}: a matrix product reaches {peak / 1e12:.3g} TFLOP/s on this device", flush=True)
     with tempfile.TemporaryDirectory(dir=asked.work) as scratch:
         work = Path(scratch)
-        model = random_model(work / "model", SHAPES[asked.shape], asked.device, dtype)
+        model = small_glm(work / "model", device=asked.device, dtype=dtype, **SHAPES[asked.shape])  # type: ignore[arg-type]
+        free_device_memory()
         wanted = asked.steps * asked.packs * SEQ_LENGTH // SHORT_ROW
         data = write_rows(work / "rows", open_rows(work)[:wanted])
         settings = {"dtype": dtype, "max_steps": asked.steps, "attn_implementation": asked.attention}
@@ -67,28 +68,6 @@ def main() -> None:
         job = Job(str(model), str(data), str(work), SEQ_LENGTH, asked.packs, 0, 1, True, 1e-4, 1, variant, extra)
         steps, memory = run(job, asked.device, work)
     report(steps[asked.warm_up - 1 :], memory, peak, asked.device)
-
-
-def random_model(folder: Path, shape: dict[str, int], device: str, dtype: str) -> Path:
-    """Saves a GLM of random weights, drawn on the device; returns ``folder``."""
-    import torch
-    from transformers import GlmForCausalLM
-
-    from mentalglm.models import load_model
-
-    tokenizer = load_model("embedded", "cpu").tokenizer
-    config = glm_config(tokenizer, **shape)
-    torch.manual_seed(0)
-    torch.set_default_dtype(torch.bfloat16 if dtype == "bf16" else torch.float32)
-    with torch.device(device):
-        model = GlmForCausalLM(config)
-    torch.set_default_dtype(torch.float32)
-    model.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    if device == "cuda":
-        del model
-        torch.cuda.empty_cache()
-    return folder
 
 
 def run(job: Job, device: str, work: Path) -> tuple[list[dict[str, float]], float]:
@@ -121,7 +100,7 @@ def report(steps: list[dict[str, float]], memory: float, peak: float, device: st
     print(
         f"{tokens / seconds:,.0f} tokens/s, {seconds / len(steps[1:]):.3f} s a step of {tokens / len(steps[1:]):,.0f}"
     )
-    print(f"{rate / 1e12:,.2f} TFLOP/s of the model: MFU {rate / peak:.1%} of the measured matrix product", end="")
+    print(f"{rate / 1e12:.3g} TFLOP/s of the model: MFU {rate / peak:.1%} of the measured matrix product", end="")
     stated = peak_flops(device)
     print(f", {rate / stated:.1%} of the data sheet's" if stated else "")
     print(f"peak memory {memory:.2f} GiB")
@@ -140,6 +119,14 @@ def matmul_peak(device: str, dtype: str) -> float:
         for _ in range(5):
             best = max(best, 2 * size**3 / _seconds(lambda a=a, b=b: a @ b, device))
     return best
+
+
+def free_device_memory() -> None:
+    """Gives back what this process needed for the product and the drawing, before another one trains."""
+    import torch
+
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 def _seconds(work: Any, device: str) -> float:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from eval.score import format_interval, score_folder, scores_of, summary_lines, task_scores
+from eval.score import format_interval, score_folder, scores_of, task_scores
 from eval.score_table import print_scores
 from mentalglm.errors import UserError
 from mentalglm.tasks import load_task
@@ -164,10 +164,11 @@ def test_a_suite_has_scores_by_task(tmp_path: Path) -> None:
     assert value(risk, "accuracy") == 0.5 and value(distortion, "micro_f1") == 1.0
     # The suite's first measure asks for evidence, which was not annotated here: the next one stands for the task.
     assert risk["headline"] == distortion["headline"] == "macro_f1"
-    assert [line.split(":")[0] for line in summary_lines(scores) if " on " in line] == [
-        "m on suicide_risk",
-        "m on cognitive_distortion",
-    ]
+    console = Console(width=120, record=True, file=io.StringIO())
+    print_scores(console, scores)
+    printed = console.export_text()
+    assert printed.index("m · 自杀风险 · Suicide risk") < printed.index("m · 认知歪曲 · Cognitive distortions")
+    assert printed.count("未完成 unfinished (2)") == 1
     (tmp_path / "one").mkdir()
     one = score_folder(write_run(tmp_path / "one" / "run", "suicide_risk", [sample([HIGH], [HIGH])]))
     assert task_scores(one) == {"suicide_risk": one} and one["headline"] == "f1"

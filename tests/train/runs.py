@@ -63,14 +63,16 @@ def run_here(*arguments: object) -> int:
 
     from train.run import main
 
-    environment, handler, threads = dict(os.environ), signal.getsignal(signal.SIGTERM), torch.get_num_threads()
+    environment, threads = dict(os.environ), torch.get_num_threads()
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     os.environ |= _environment()
     torch.set_num_threads(1)  # as in a process of its own: sums in another order differ in the last digit
     try:
         return main([str(argument) for argument in arguments])
     finally:
         torch.set_num_threads(threads)
-        signal.signal(signal.SIGTERM, handler)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
         os.environ.clear()
         os.environ.update(environment)
 

@@ -107,18 +107,23 @@ def test_two_ranks_killed_outright_go_on_where_they_were(place: Path, zero: str)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
-def test_ranks_whose_launcher_is_ended_write_one_checkpoint_together(place: Path, end: signal.Signals) -> None:
-    """SIGTERM goes to the launcher on this machine, which tells its ranks one by one; SIGKILL leaves them orphans."""
-    name = f"launcher-{end.name}"
+@pytest.mark.parametrize("how", ["SIGTERM to the launcher", "SIGKILL to the launcher", "SIGTERM to deepspeed", "Ctrl-C"])
+def test_ranks_whose_launcher_is_ended_write_one_checkpoint_together(place: Path, how: str) -> None:
+    """The launcher tells its ranks one by one, or leaves them orphans: either way no rank stops before the others."""
+    name = how.replace(" ", "-")
     config, run = config_in(place, name, num_train_epochs=2000, save_steps=5), place / name
     with started(config, launcher=two_ranks()) as process:
         wait_for(run / "checkpoints" / "step-5", process)
-        [launch] = [one for one in psutil.Process(process.pid).children() if "launch.py" in " ".join(one.cmdline())]
+        [launch] = psutil.Process(process.pid).children()
         ranks = [one for one in launch.children() if "run.py" in " ".join(one.cmdline())]
         assert len(ranks) == 2
         asked = time.monotonic()
-        launch.send_signal(end)
+        if how == "Ctrl-C":  # which a terminal sends to all of them
+            for one in (psutil.Process(process.pid), launch, *ranks):
+                one.send_signal(signal.SIGINT)
+        else:
+            end = getattr(signal, how.split()[0])
+            (launch if "the launcher" in how else process).send_signal(end)
         _, alive = psutil.wait_procs(ranks, timeout=30)
         assert not alive
         assert time.monotonic() - asked < 30
