@@ -4,8 +4,9 @@ The records of the build CONFIG are divided into folds by a hash of the normalis
 built into an instruction folder (an eighth of them, by the same hash, the validation split), and
 ``train/configs/downstream.yaml`` is trained on it through the launcher. Then the fold is answered, labels only.
 Character TF-IDF with logistic regression learns from the same posts, those of the validation split included. Scores are
-of all folds' answers together, with 95 % intervals by bootstrap over posts. Posts are written below ``--out`` and
-nowhere else; none is printed.
+of all folds' answers together, with 95 % intervals by bootstrap over posts. With ``--held-out`` there are no folds: the
+test posts are those that the config's lists of held-out posts keep from being trained on. Posts are written below
+``--out`` and nowhere else; none is printed.
 """
 
 import argparse
@@ -40,35 +41,42 @@ def main() -> None:
     parser.add_argument("--task", default="suicide_risk")
     parser.add_argument("--folds", type=int, default=5)
     parser.add_argument("--only", type=int, nargs="*", help="these folds alone, from 0")
+    parser.add_argument("--held-out", action="store_true", help="test on the posts that must not be trained on")
     parser.add_argument("--ranks", type=int, default=2, help="processes of the launcher")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="settings of the training")
     asked = parser.parse_args()
-    records = read_records(asked)
+    config = yaml.safe_load(asked.config.read_text(encoding="utf-8"))
+    records = read_records(config, asked.out / "sound", asked)
+    if asked.held_out:
+        usable = {record["text"] for record in records}
+        every = read_records(config | {"checks": {}}, asked.out / "every", asked)
+        records = [record if record["text"] in usable else record | {"split": "test"} for record in every]
     chosen = range(asked.folds) if asked.only is None else asked.only
     answers: dict[str, list[dict[str, Any]]] = {name: [] for name in MODELS}
-    for fold in chosen:
-        folder = asked.out / f"fold-{fold}"
+    for fold in [None] if asked.held_out else chosen:
+        folder = asked.out / ("held-out" if fold is None else f"fold-{fold}")
+        shutil.rmtree(folder, ignore_errors=True)  # a model that is there would be gone on with, not trained anew
         seconds = train(records, folder, fold, asked)
         for name in MODELS:
             answers[name] += answered(folder, name, asked.task)
-        print(f"fold {fold}: trained in {seconds / 60:.1f} min", flush=True)
+        print(f"{folder.name}: trained in {seconds / 60:.1f} min", flush=True)
     report(answers, asked.task)
 
 
-def read_records(asked: argparse.Namespace) -> list[dict[str, Any]]:
-    """The records of the config's build: checked, held-out posts left out."""
-    path = asked.out / "records.jsonl"
-    build = [asked.config, "--data", asked.data, "--out", asked.out / "built", "--records", path]
-    run("-m", "instructions", "build", *build)
+def read_records(config: dict[str, Any], folder: Path, asked: argparse.Namespace) -> list[dict[str, Any]]:
+    """The records of the task in the config's build."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "build.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
+    path = folder / "records.jsonl"
+    build(folder / "build.yaml", asked.data, folder / "data", "--records", path)
     found = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     return [record for record in found if record["task"] == asked.task]
 
 
-def train(records: list[dict[str, Any]], folder: Path, fold: int, asked: argparse.Namespace) -> float:
+def train(records: list[dict[str, Any]], folder: Path, fold: int | None, asked: argparse.Namespace) -> float:
     """Builds and trains one fold; returns the training's seconds."""
-    shutil.rmtree(folder, ignore_errors=True)  # a model that is there would be gone on with, not trained anew
     write_fold(records, folder, fold, asked)
-    run("-m", "instructions", "build", folder / "build.yaml", "--data", folder.resolve(), "--out", folder / "data")
+    build(folder / "build.yaml", folder.resolve(), folder / "data")
     launcher = [str(Path(sys.executable).parent / "deepspeed"), "--num_accelerators", str(asked.ranks)]
     settings = [f"task={asked.task}", f"data={folder / 'data'}", f"output_dir={folder / 'out'}", *asked.overrides]
     start = perf_counter()
@@ -76,21 +84,26 @@ def train(records: list[dict[str, Any]], folder: Path, fold: int, asked: argpars
     return perf_counter() - start
 
 
-def write_fold(records: list[dict[str, Any]], folder: Path, fold: int, asked: argparse.Namespace) -> None:
+def write_fold(records: list[dict[str, Any]], folder: Path, fold: int | None, asked: argparse.Namespace) -> None:
     """Writes the records of the fold, those the baseline learns from, and the build's config."""
     for name, held_back in (("glm", "validation"), ("tfidf", "train")):
         (folder / name).mkdir(parents=True, exist_ok=True)
         with (folder / name / f"{asked.task}.jsonl").open("w", encoding="utf-8") as file:
             for record in records:
-                split = split_of(record["text"], fold, asked.folds)
+                split = record["split"] if fold is None else split_of(record["text"], fold, asked.folds)
                 placed = record | {"split": held_back if split == "validation" else split}
                 file.write(json.dumps(placed, ensure_ascii=False) + "\n")
     config = {
-        "name": f"fold_{fold}",
+        "name": folder.name.replace("-", "_"),
         "records": {"files": [f"glm/{asked.task}.jsonl"]},
         "mixture": {"phrasings": "canonical", "total": "all"},
     }
     (folder / "build.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
+
+
+def build(config: Path, data: Path, out: Path, *options: object) -> None:
+    """``python -m instructions build``."""
+    run("-m", "instructions", "build", config, "--data", data, "--out", out, *options)
 
 
 def split_of(post: str, fold: int, folds: int) -> str:
