@@ -1,11 +1,12 @@
 # make analyze   set up, then analyse examples/posts.txt with the embedded model
-# make test      set up, then run the tests
+# make test      set up, then run the tests, two files at a time (WORKERS=1: one after the other)
 # make lint      ruff and mypy
 #
 # A machine without CUDA: make analyze TORCH_INDEX=https://download.pytorch.org/whl/cpu
 
 PYTHON ?= python3
 TORCH_INDEX ?=
+WORKERS ?= 2
 BIN := .venv/bin
 PIP := DS_BUILD_OPS=0 $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 
@@ -15,7 +16,7 @@ analyze: .venv/base
 	$(BIN)/mentalglm analyze --file examples/posts.txt --task all
 
 test: .venv/all
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 lint: .venv/all
 	$(BIN)/ruff check .

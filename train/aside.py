@@ -59,6 +59,18 @@ def written_aside(folder: Path, needs: int = 0) -> Iterator[Path]:
         shutil.rmtree(aside, ignore_errors=True)
 
 
+def check_writable(folder: Path) -> None:
+    """Whether ``folder`` can be made and written to, better said before hours of work than after; nothing is made.
+
+    Raises:
+        UserError: It cannot.
+    """
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    fault = "is no folder" if not there.is_dir() else "" if os.access(there, os.W_OK) else "may not be written to"
+    if fault:
+        raise UserError(f"output_dir: {folder} cannot be made: {there} {fault}; name another folder")
+
+
 def is_disk_fault(error: Exception) -> bool:
     """Whether it says that the disk is full or refuses: each library wraps the system's words in a class of its own."""
     return isinstance(error, OSError) or any(words in str(error).lower() for words in _DISK_FAULTS)

@@ -27,13 +27,20 @@ _FREE_SETTINGS = {
 
 
 def checkpoints(output_dir: Path) -> list[Path]:
-    """The complete checkpoints of a run, oldest first."""
+    """The complete checkpoints of a run, oldest first; a copy under another name is none."""
     found = (output_dir / "checkpoints").glob("step-*")
-    return sorted(found, key=lambda path: int(path.name.removeprefix("step-")))
+    return sorted((path for path in found if path.name.removeprefix("step-").isdecimal()), key=_step_of)
+
+
+def _step_of(checkpoint: Path) -> int:
+    return int(checkpoint.name.removeprefix("step-"))
 
 
 def save_checkpoint(engine: Any, config: TrainConfig, step: int, state: dict[str, Any]) -> None:
     """Writes a checkpoint; every rank calls it. The newest ``save_total_limit`` are kept.
+
+    Those of later steps are left from a run that was begun anew, or taken up again from before them: they go, or they
+    would crowd out the ones of this run and be resumed from in their place.
 
     Args:
         engine: DeepSpeed's.
@@ -65,7 +72,9 @@ def save_checkpoint(engine: Any, config: TrainConfig, step: int, state: dict[str
             shutil.rmtree(folder / f"step-{step}", ignore_errors=True)
             aside.rename(folder / f"step-{step}")
             sync(folder / f"step-{step}")
-            for old in checkpoints(config.output_dir)[: -config.save_total_limit]:
+            there = checkpoints(config.output_dir)
+            ours = [path for path in there if _step_of(path) <= step]
+            for old in ours[: -config.save_total_limit] + there[len(ours) :]:
                 shutil.rmtree(old)
     except (OSError, RuntimeError) as error:
         shutil.rmtree(aside, ignore_errors=True)

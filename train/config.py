@@ -186,6 +186,12 @@ class TrainConfig(_Strict):
             raise ValueError("merge=true needs lora or adapter; without one the whole model is saved anyway")
         if self.early_stopping_patience is not None and self.eval_steps is None:
             raise ValueError("early_stopping_patience needs eval_steps, the steps between measurements")
+        if "flash" in (self.attn_implementation or "") and self.per_device_train_batch_size > 1:
+            # transformers reads packs off their positions for one row alone; of several it would mix the examples.
+            raise ValueError(
+                f"attn_implementation={self.attn_implementation} keeps the examples of a pack apart only with "
+                "per_device_train_batch_size=1; raise max_seq_length instead, or leave attn_implementation out"
+            )
         if self.class_weights == "balanced" and self.loss_on == "all":
             raise ValueError("class_weights=balanced needs loss_on=answer; pre-training has no labels")
         return self

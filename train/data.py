@@ -99,6 +99,11 @@ def _readable(path: Path) -> Iterator[None]:
         raise UserError(f"{path}: cannot be read ({str(error).splitlines()[0]}); build it again") from None
 
 
+def pad_id(tokenizer: Any) -> int:
+    """What fills packs up. Where a tokenizer has no such token (Llama's), any does: it is neither scored nor seen."""
+    return 0 if tokenizer.pad_token_id is None else int(tokenizer.pad_token_id)
+
+
 def collate(packs: list[list[Example]], pad: int) -> dict[str, np.ndarray]:
     """Lays packs side by side.
 

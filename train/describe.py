@@ -1,5 +1,6 @@
 """What ``mentalglm.json`` says of a trained model."""
 
+import hashlib
 import importlib.metadata
 import importlib.util
 import json
@@ -40,9 +41,14 @@ def describe_run(config: TrainConfig, rows: Iterable[dict[str, Any] | str], step
 
 
 def corpus_hash(folder: Path) -> str | None:
-    """The hash that ``instructions build`` wrote, or None for a folder made by other means."""
-    path = folder / "corpus.sha256"
-    return path.read_text(encoding="utf-8").split()[0] if path.is_file() else None
+    """The hash that ``instructions build`` wrote; of a folder made by other means, that of its training file."""
+    path, rows = folder / "corpus.sha256", folder / "train.parquet"
+    if path.is_file():
+        return path.read_text(encoding="utf-8").split()[0]
+    if not rows.is_file():
+        return None
+    with rows.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _base_hash(model: str, revision: str | None) -> str | None:

@@ -5,6 +5,7 @@ import time
 from typing import Any
 
 from train.config import TrainConfig
+from train.data import pad_id
 from train.flops import hardware_flops, peak_flops
 from train.loss import AnswerLoss
 from train.model import starting_model
@@ -69,7 +70,7 @@ def _measured(config: TrainConfig, model: Any, tokenizer: Any, data: TokenizedDa
     device = accelerator.device_name(int(os.environ.get("LOCAL_RANK", "0")))
     loss = AnswerLoss(model.to(device), config.label_smoothing, config.neftune_noise_alpha)
     packs = plan[0][0][: config.per_device_train_batch_size]
-    batch = to_batch(data, packs, tokenizer.pad_token_id, device)
+    batch = to_batch(data, packs, pad_id(tokenizer), device)
     torch.manual_seed(config.seed)
     for _ in range(2):  # the first one warms up
         accelerator.synchronize()

@@ -36,6 +36,7 @@ def deepspeed_settings(config: TrainConfig, world: int) -> dict[str, Any]:
         "gradient_clipping": config.max_grad_norm,
         "bf16": {"enabled": config.dtype == "bf16"},
     }
+    _check_zero(path, settings.get("zero_optimization", {}))
     for key, value in decided.items():
         if settings.get(key, "auto") not in ("auto", value):
             raise UserError(f"{path}: {key} is {settings[key]!r}, the run's YAML makes it {value!r}; take it out")
@@ -45,6 +46,21 @@ def deepspeed_settings(config: TrainConfig, world: int) -> dict[str, Any]:
 def zero_stage(settings: dict[str, Any]) -> int:
     """The ZeRO stage of DeepSpeed settings."""
     return int(settings.get("zero_optimization", {}).get("stage", 0))
+
+
+def offloads(settings: dict[str, Any], part: str) -> bool:
+    """Whether ``part``, ``offload_optimizer`` or ``offload_param``, is kept outside the device."""
+    return ((settings.get("zero_optimization", {}).get(part) or {}).get("device") or "none") != "none"
+
+
+def _check_zero(path: Path, zero: Any) -> None:
+    if not isinstance(zero, dict):
+        raise UserError(f"{path}: zero_optimization is {zero!r}; see train/deepspeed/zero2.json")
+    for key, value in zero.items():
+        if value == "auto":  # Hugging Face's Trainer fills it in; DeepSpeed knows no such word
+            raise UserError(
+                f"{path}: zero_optimization.{key} is 'auto'; take it out, or copy train/deepspeed/zero3.json"
+            )
 
 
 def shard_while_loading(settings: dict[str, Any]) -> Any:
@@ -72,8 +88,7 @@ def start_engine(model: Any, config: TrainConfig, settings: dict[str, Any]) -> A
     if zero_stage(settings) == 3:
         # The loss multiplies with the projection's weights itself, outside the layer that owns them.
         deepspeed.zero.register_external_parameter(module, model.get_output_embeddings().weight)
-    offloaded = settings.get("zero_optimization", {}).get("offload_optimizer", {}).get("device", "none") != "none"
-    optimizer = make_optimizer(module, config, offloaded)
+    optimizer = make_optimizer(module, config, offloads(settings, "offload_optimizer"))
     return deepspeed.initialize(model=module, optimizer=optimizer, config=settings)[0]
 
 

@@ -52,8 +52,10 @@ class AnswerLoss(nn.Module):
         head = self.model.get_output_embeddings()
         if is_plain_projection(self.model, head):
             hidden = self.model.get_decoder()(**read)[0][scored]
+            # Autograd tells a function what is trained even where nothing is: a validation would pay for its gradients.
+            weight = head.weight if torch.is_grad_enabled() else head.weight.detach()
             summed: torch.Tensor = ProjectedCrossEntropy.apply(  # type: ignore[no-untyped-call]
-                hidden, head.weight, targets[scored], weights[scored], self.label_smoothing
+                hidden, weight, targets[scored], weights[scored], self.label_smoothing
             )
             return summed
         logits = self.model(**read).logits[scored].float()

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from train.config import TrainConfig
+from train.engine import offloads, zero_stage
 from train.loss import LOGITS_BYTES
 from train.model_shape import ModelShape
 
@@ -74,7 +75,7 @@ def estimate_memory(
         scored_share: Share of the tokens that the loss counts.
     """
     zero = settings.get("zero_optimization", {})
-    stage, entry = int(zero.get("stage", 0)), 2 if config.dtype == "bf16" else _FP32
+    stage, entry = zero_stage(settings), 2 if config.dtype == "bf16" else _FP32
     share = {
         key: 1 / world if stage >= least else 1.0 for key, least in (("optimizer", 1), ("gradients", 2), ("weights", 3))
     }
@@ -84,10 +85,10 @@ def estimate_memory(
     step = shape.trained * masters * share["optimizer"]  # gradients as fp32, beside the masters
     weights = _weights(config, shape, entry) * share["weights"]
     host = 0.0
-    if _offloads(zero, "offload_optimizer"):
+    if offloads(settings, "offload_optimizer"):
         host += optimizer + step + shape.trained * entry * share["optimizer"]
         optimizer = step = 0.0
-    if _offloads(zero, "offload_param"):
+    if offloads(settings, "offload_param"):
         host, weights = host + weights, 0.0
     if stage == 3 and (world > 1 or weights == 0):
         weights += entry * min(shape.parameters, int(zero.get("stage3_max_live_parameters", 1e9)))
@@ -105,10 +106,6 @@ def estimate_memory(
         lasting=round(lasting),
         host=round(host),
     )
-
-
-def _offloads(zero: dict[str, Any], part: str) -> bool:
-    return bool((zero.get(part) or {}).get("device", "none") != "none")
 
 
 def _weights(config: TrainConfig, shape: ModelShape, entry: int) -> float:

@@ -147,15 +147,14 @@ def _settings(config: TrainConfig, described: dict[str, Any]) -> str:
 
 def _scores(output_dir: Path) -> str:
     """Macro-F1 on the validation split over the run."""
-    if not (output_dir / "log.jsonl").is_file():
-        return ""
-    measured = {step: scores for step, scores in read_log(output_dir).evaluations.items() if "macro_f1" in scores}
+    evaluations = read_log(output_dir).evaluations
+    measured = {step: scores for step, scores in evaluations.items() if scores.get("macro_f1") is not None}
     if not measured:
         return ""
     tasks = sorted({key for scores in measured.values() for key in scores if key.startswith("macro_f1/")})
     head = "| step | macro-F1 | " + "".join(f"{key.removeprefix('macro_f1/')} | " for key in tasks)
     rows = [
-        f"| {step} | {scores['macro_f1']:.3f} | " + "".join(f"{scores.get(key, float('nan')):.3f} | " for key in tasks)
+        f"| {step} | " + "".join(f"{_score(scores.get(key))} | " for key in ("macro_f1", *tasks))
         for step, scores in measured.items()
     ]
     rule = "|---" * (2 + len(tasks)) + "|"
@@ -164,6 +163,10 @@ def _scores(output_dir: Path) -> str:
         + "\n".join([head.rstrip(), rule, *(row.rstrip() for row in rows)])
         + "\n"
     )
+
+
+def _score(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"  # a task whose labels don't occur has none
 
 
 def _limits() -> str:

@@ -19,7 +19,7 @@ def draw_plots(output_dir: Path) -> list[Path]:
     drawn = []
     if course.steps:
         drawn.append(_draw_loss(course, output_dir / "loss.png"))
-    if any("macro_f1" in scores for scores in course.evaluations.values()):
+    if any(scores.get("macro_f1") is not None for scores in course.evaluations.values()):
         drawn.append(_draw_macro_f1(course, output_dir / "macro_f1.png"))
     return drawn
 

@@ -36,6 +36,8 @@ def start_ranks() -> tuple[int, int]:
         deepspeed.init_distributed(dist_backend=accelerator.communication_backend_name(), verbose=False)
     except Exception as error:  # whatever a compiler, a linker or a socket may say
         raise UserError(join_advice(error)) from None
+    dist.barrier()
+    _forget_shared_memory(dist.get_rank())
     return dist.get_rank(), dist.get_world_size()
 
 
@@ -93,6 +95,16 @@ def _ancestors() -> tuple[int, int] | None:
         return parent, psutil.Process(parent).ppid()
     except psutil.Error:
         return 0, 0
+
+
+def _forget_shared_memory(rank: int) -> None:
+    """Takes the name off the buffer through which this rank's sums go on a CPU, once all ranks have it open.
+
+    DeepSpeed never does, and every run would leave 66 MiB of memory a rank behind until the machine is started anew.
+    """
+    address, port = os.environ["MASTER_ADDR"], os.environ["MASTER_PORT"]
+    for path in Path("/dev/shm").glob(f"deepspeed_allreduce_buffer_*_{address}_{port}_{rank}"):
+        path.unlink(missing_ok=True)
 
 
 def _free_port() -> str:

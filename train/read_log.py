@@ -24,10 +24,10 @@ class Course:
 def read_log(output_dir: Path) -> Course:
     """The course of the run in ``output_dir``, in the order of its steps; where one stands twice, the later counts.
 
-    A line that a kill cut short is passed over.
+    A line that a kill cut short is passed over; a run that has no log yet has no course.
     """
-    course = Course()
-    for text in (output_dir / LOG).read_text(encoding="utf-8").splitlines():
+    course, path = Course(), output_dir / LOG
+    for text in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
         try:
             line = json.loads(text)
         except json.JSONDecodeError:

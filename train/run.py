@@ -6,6 +6,7 @@ resumed run goes on exactly where the stopped one was.
 """
 
 import argparse
+import gc
 import os
 import sys
 from contextlib import AbstractContextManager, nullcontext
@@ -16,8 +17,10 @@ from typing import Any
 sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 from mentalglm.errors import UserError
+from train.aside import check_writable
 from train.checkpoint import clear_unfinished, resume, save_checkpoint
 from train.config import TrainConfig
+from train.data import pad_id
 from train.dry_run import dry_run
 from train.early_stopping import Best, is_due
 from train.engine import deepspeed_settings, shard_while_loading, start_engine
@@ -33,9 +36,10 @@ from train.read_config import load_config
 from train.run_log import RunLog
 from train.save import save_model
 from train.step import LossWatch, take_step, validation_loss
-from train.tokenized import TokenizedData, tokenize_on_one_rank
+from train.tokenized import TokenizedData, check_measurable, tokenize_on_one_rank
 from train.trackers import check_trackers
 from train.validation import Validation
+from train.verify import device_with_room
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -46,16 +50,23 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--local_rank", type=int, default=0, help="given by the launcher")
     args = parser.parse_args(argv)
     try:
-        train(load_config(args.config, args.overrides))
+        config = load_config(args.config, args.overrides)
+        best = train(config)
+        if best is not None and os.environ["RANK"] == "0":
+            finish(config, best)
     except UserError as error:
-        if os.environ.get("RANK", "0") == "0":
+        # All ranks make the same mistakes; only a disk may be full for one of them alone.
+        if os.environ.get("RANK", "0") == "0" or error.code == "disk":
             say(f"error: {error}")
         return 2
     return 0
 
 
-def train(config: TrainConfig) -> None:
+def train(config: TrainConfig) -> Best | None:
     """Trains as ``config`` says.
+
+    Returns:
+        Which measurement the saved model had; None where there was only a plan, or the run was stopped before its end.
 
     Raises:
         UserError: The settings don't fit the data, the model or the machine.
@@ -63,14 +74,17 @@ def train(config: TrainConfig) -> None:
     import torch
 
     check_trackers(config)
+    check_measurable(config)
     rank, world = start_ranks()
     settings = deepspeed_settings(config, world)
     if config.dry_run:
         dry_run(config, settings, rank, world)
-        return
+        return None
+    check_writable(config.output_dir)
     sharding = shard_while_loading(settings)  # in force as long as it lives
     torch.manual_seed(config.seed)
     model, tokenizer = starting_model(config, settings)
+    pad = pad_id(tokenizer)
     data = tokenize_on_one_rank(config, tokenizer, "train", config.max_tokens)
     assert data is not None  # a folder without a training split is refused by name
     held_back = tokenize_on_one_rank(config, tokenizer, "validation")
@@ -85,21 +99,22 @@ def train(config: TrainConfig) -> None:
     if rank == 0:
         clear_unfinished(config.output_dir)
     state = resume(engine, config) or {"step": 0}
-    step, best = state["step"], Best.from_state(state.get("best"))
+    # The best model so far lies in output_dir; where that is another one now, the next measurement is the first.
+    step, best = state["step"], Best.from_state(state.get("best") if (config.output_dir / "model").is_dir() else None)
     if rank == 0 and step:
         say(f"resumed after step {step}")
     stop, watch = StopSignal(), LossWatch(config)
     with _log(config, step, data, plan, shape, engine) as log:
         while True:
             if held_back is not None and is_due(step, len(plan), config.eval_steps):
-                scores = _measure(engine, validation, held_back, tokenizer.pad_token_id, config)
+                scores = _measure(engine, validation, held_back, pad, config)
                 if log:
                     log.evaluation(step, scores)
                 if best.update(step, scores.get("macro_f1", -scores["loss"])):
-                    _keep(engine, tokenizer, config, data)
+                    save_model(engine, tokenizer, config, data.tasks)
             if step == len(plan) or best.exhausted(config.early_stopping_patience):
                 break
-            taken = take_step(engine, data, plan, step, tokenizer.pad_token_id, config, stop.asked)
+            taken = take_step(engine, data, plan, step, pad, config, stop.asked)
             step += 1
             watch.check(step, taken)
             if log:
@@ -118,12 +133,14 @@ def train(config: TrainConfig) -> None:
                 log.rest()
             if taken.stopping and step < len(plan):
                 if log:
-                    say(f"stopped after step {step}; the same command resumes")
-                return
+                    command = (
+                        "the same command resumes" if config.resume == "auto" else "resume=auto goes on from there"
+                    )
+                    say(f"stopped after step {step}; {command}")
+                return None
     if best.step is None:  # nothing to choose by
-        _keep(engine, tokenizer, config, data)
-    if rank == 0:
-        _finish(config, best)
+        save_model(engine, tokenizer, config, data.tasks)
+    return best
 
 
 def _log(
@@ -144,18 +161,23 @@ def _measure(
     return scores | {"loss": validation_loss(engine, held_back, pad, config)}
 
 
-def _keep(engine: Any, tokenizer: Any, config: TrainConfig, data: TokenizedData) -> None:
-    """Saves the model as it stands, opens what was saved again and checks it; every rank calls it."""
-    save_model(engine, tokenizer, config, data.tasks)
+def finish(config: TrainConfig, best: Best) -> None:
+    """What follows the last step, on rank 0: plots of the run, and the merged model if one is asked for.
 
-
-def _finish(config: TrainConfig, best: Best) -> None:
-    """What follows the last step, on rank 0: plots of the run, and the merged model if one is asked for."""
+    Raises:
+        UserError: There is no room to merge.
+    """
     draw_plots(config.output_dir)
     adapter, merged = config.output_dir / "model", config.output_dir / "merged"
     say(f"model saved to {adapter}" + (f", as it was after step {best.step}" if best.step is not None else ""))
     if config.merge:
-        warn_if_apart(merge_adapter(adapter, merged, config.save_dtype), merged)
+        gc.collect()  # the engine's parts hold each other: until now its memory was taken
+        device = device_with_room(adapter, {"fp32": 4, "bf16": 2}[config.dtype])
+        if device is None:
+            raise UserError(
+                f"merge: no room for the whole model; where there is: python -m train.merge {adapter} {merged}"
+            )
+        warn_if_apart(merge_adapter(adapter, merged, config.save_dtype, device=device), merged)
 
 
 if __name__ == "__main__":

@@ -58,7 +58,7 @@ def take_step(
     rate = learning_rate_at(step, len(plan), config.learning_rate, config.warmup_ratio)
     set_learning_rate(engine.optimizer, rate)
     micro_steps = plan[step]
-    scored = sum(scored_weight(data, packs) for packs in micro_steps)
+    scored = sum(scored_weight(data, packs) for packs in micro_steps) or 1.0  # weights of 0: a loss of 0, watched
     norm: float | None = None
     loss_sum = torch.zeros((), device=engine.device, dtype=torch.float64)
     for packs in micro_steps[rank::world]:
@@ -119,19 +119,24 @@ class LossWatch:
 
 
 def validation_loss(engine: Any, data: TokenizedData, pad: int, config: TrainConfig) -> float:
-    """Mean loss over the scored tokens of ``data``, in nats; every rank calls it and computes all of it."""
+    """Mean loss over the scored tokens of ``data``, in nats; the ranks share the packs out, and every rank calls it."""
     import torch
+    import torch.distributed as dist
 
-    packs = pack(data.lengths.tolist(), config.max_seq_length, config.seed)
+    rank, world = dist.get_rank(), dist.get_world_size()
+    packs, at_once = pack(data.lengths.tolist(), config.max_seq_length, config.seed), config.per_device_train_batch_size
+    batches = [packs[start : start + at_once] for start in range(0, len(packs), at_once)]
     module = engine.module
     module.eval()
-    total = 0.0
+    total = torch.zeros((), device=engine.device, dtype=torch.float64)
     with torch.no_grad():
-        for start in range(0, len(packs), config.per_device_train_batch_size):
-            some = packs[start : start + config.per_device_train_batch_size]
-            total += engine(**to_batch(data, some, pad, engine.device)).item()
+        # ZeRO-3 gathers each layer's weights from all ranks: one that has no batch left reads another's again.
+        for turn in range(0, len(batches), world):
+            loss = engine(**to_batch(data, batches[(turn + rank) % len(batches)], pad, engine.device))
+            total += loss if turn + rank < len(batches) else 0
     module.train()
-    return total / scored_weight(data, packs)
+    dist.all_reduce(total)
+    return total.item() / (scored_weight(data, packs) or math.nan)
 
 
 def _plain_norm(engine: Any) -> float | None:

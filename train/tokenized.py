@@ -112,8 +112,8 @@ def tokenize_split(
     Raises:
         UserError: The folder or a row in it is unfit, or no example is left.
     """
-    path = split_file(config.data, split)
-    if path is None or (split != "train" and config.tasks and not {*config.tasks} & {*tasks_in(path)}):
+    path = _rows_wanted(config, split)
+    if path is None:
         return None
     key = cache_key(config, tokenizer, path, max_tokens)
     places = [folder / CACHE / key for folder in (config.data, config.output_dir)]
@@ -137,6 +137,27 @@ def tokenize_split(
     if made is None:
         raise UserError(f"{place}: what was just written reads back damaged; check the disk")
     return made
+
+
+def check_measurable(config: TrainConfig) -> None:
+    """Refuses to choose a model by measurements that nothing can be measured on.
+
+    Raises:
+        UserError: ``eval_steps`` is set, and there is no validation split, or none with rows of the tasks wanted.
+    """
+    if config.eval_steps is not None and _rows_wanted(config, "validation") is None:
+        of_tasks = f" with rows of {', '.join(config.tasks)}" if config.tasks else ""
+        raise UserError(
+            f"eval_steps={config.eval_steps}: {config.data} has no validation.parquet{of_tasks}; build one, or leave "
+            "eval_steps and early_stopping_patience out"
+        )
+
+
+def _rows_wanted(config: TrainConfig, split: str) -> Path | None:
+    path = split_file(config.data, split)
+    if path is None or (split != "train" and config.tasks and not {*config.tasks} & {*tasks_in(path)}):
+        return None
+    return path
 
 
 def open_tokenized(folder: Path) -> TokenizedData | None:

@@ -154,7 +154,7 @@ def _has_experts(model: Any) -> bool:
 
 def _wrong_answer(folder: Path, config: TrainConfig, trained: Probe) -> str | None:
     """How the model that was loaded again answers otherwise; None if it does not."""
-    device = _device_with_room(folder, config)
+    device = device_with_room(folder, 1 if config.load_in_4bit else {"fp32": 4, "bf16": 2}[config.dtype])
     if device is None:
         say("no room for a second model: the saved weights were compared, but not loaded and asked")
         return None
@@ -170,15 +170,21 @@ def _wrong_answer(folder: Path, config: TrainConfig, trained: Probe) -> str | No
     return None
 
 
-def _device_with_room(folder: Path, config: TrainConfig) -> str | None:
-    """The run's own device, else the CPU, else None."""
+def device_with_room(folder: Path, bytes_each: int) -> str | None:
+    """Where the model in ``folder`` can be loaded: this rank's own device, else the CPU, else None.
+
+    Args:
+        folder: A model's, or an adapter's.
+        bytes_each: Of a weight, as it will be held.
+    """
     import psutil  # type: ignore[import-untyped]
     import torch
 
     base = base_of(folder).folder if is_adapter(folder) else folder
-    bytes_each = 1 if config.load_in_4bit else {"fp32": 4, "bf16": 2}[config.dtype]
     needs = 1.2 * bytes_each * sum(weight.numel() for weight in _skeleton(base).parameters())
     own = own_device()
+    if own.startswith("cuda"):
+        torch.cuda.empty_cache()  # what torch keeps for itself counts as taken
     if own.startswith("cuda") and torch.cuda.mem_get_info(own)[0] > needs:
         return own
     return "cpu" if psutil.virtual_memory().available > needs else None

@@ -5,6 +5,8 @@ import math
 from pathlib import Path
 from typing import Any
 
+from mentalglm.errors import UserError
+
 LOG = "log.jsonl"
 
 
@@ -20,9 +22,18 @@ def begin_log(path: Path, first_step: int) -> None:
 
 
 def append_line(path: Path, line: dict[str, Any]) -> None:
-    """Writes one line, and through to the file."""
-    with path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(_finite(line), allow_nan=False) + "\n")
+    """Writes one line, and through to the file.
+
+    Raises:
+        UserError: The disk is full, or cannot be written to.
+    """
+    try:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(_finite(line), allow_nan=False) + "\n")
+    except OSError as error:
+        raise UserError(
+            f"{path} cannot be written: {error.strerror}; make room and give the same command again"
+        ) from None
 
 
 def _finite(line: dict[str, Any]) -> dict[str, Any]:

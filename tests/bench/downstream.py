@@ -44,7 +44,7 @@ def main() -> None:
     parser.add_argument("--held-out", action="store_true", help="test on the posts that must not be trained on")
     parser.add_argument("--ranks", type=int, default=2, help="processes of the launcher")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="settings of the training")
-    asked = parser.parse_args()
+    asked = parser.parse_intermixed_args()
     config = yaml.safe_load(asked.config.read_text(encoding="utf-8"))
     records = read_records(config, asked.out / "sound", asked)
     if asked.held_out:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mentalglm.errors import UserError
-from train.aside import is_disk_fault, written_aside
+from train.aside import check_writable, is_disk_fault, written_aside
 
 
 @contextmanager
@@ -95,3 +95,13 @@ def test_each_library_says_it_in_its_own_way() -> None:
     assert is_disk_fault(OSError(28, "No space left on device"))
     assert is_disk_fault(Exception("No space left on device (os error 28)"))  # as tokenizers raises it
     assert not is_disk_fault(ValueError("something else"))
+
+
+def test_a_place_that_cannot_be_written_to_is_told_at_once(tmp_path: Path) -> None:
+    check_writable(tmp_path / "some" / "where")
+    assert not (tmp_path / "some").exists()
+    (tmp_path / "file").touch()
+    with pytest.raises(
+        UserError, match=r"^output_dir: [^\n]*file/run cannot be made: [^\n]*file is no folder; name another folder$"
+    ):
+        check_writable(tmp_path / "file" / "run")

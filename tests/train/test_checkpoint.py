@@ -6,7 +6,17 @@ from pathlib import Path
 import pytest
 
 from mentalglm.errors import UserError
-from tests.train.runs import LONG, config_in, losses, ran, run_here, started, wait_for
+from tests.train.runs import (
+    LONG,
+    config_in,
+    losses,
+    ran,
+    run_here,
+    started,
+    two_ranks,
+    wait_for,
+    write_instructions,
+)
 from train.checkpoint import check_same_run, checkpoints, clear_unfinished
 from train.read_config import load_config
 
@@ -56,3 +66,38 @@ def test_another_number_of_ranks_is_refused_by_name(place: Path) -> None:
     check_same_run(checkpoint, config, world=1)
     with pytest.raises(UserError, match="made with ranks=1, now 2"):
         check_same_run(checkpoint, config, world=2)
+
+
+def test_a_run_begun_anew_is_not_crowded_out_by_the_one_before(place: Path) -> None:
+    run = ran(place, "anew", max_steps=4, save_steps=2)
+    (run / "checkpoints" / "step-4-copy").mkdir()  # somebody's own: no checkpoint, and no reason to fail
+    assert [path.name for path in checkpoints(run)] == ["step-2", "step-4"]
+    assert run_here(config_in(place, "anew", max_steps=4, save_steps=3), "resume=never", "max_steps=3") == 0
+    assert [path.name for path in checkpoints(run)] == ["step-2", "step-3"]
+    assert (run / "checkpoints" / "step-4-copy").is_dir()
+
+
+def test_other_rows_are_refused_though_no_build_has_hashed_them(place: Path, tmp_path: Path) -> None:
+    data = write_instructions(tmp_path / "data", rows=12)
+    [checkpoint] = checkpoints(ran(place, "rows", data=data, max_steps=1))
+    config = load_config(place / "rows.yaml", ["max_steps=1"])
+    check_same_run(checkpoint, config, world=1)
+    write_instructions(data, rows=13)
+    with pytest.raises(UserError, match="was made with corpus_sha256="):
+        check_same_run(checkpoint, config, world=1)
+
+
+@pytest.mark.slow
+def test_a_disk_that_is_full_for_one_rank_alone_is_told_too(place: Path) -> None:
+    import psutil  # type: ignore[import-untyped]
+
+    config, run = config_in(place, "full-for-one", **LONG, deepspeed="zero1"), place / "full-for-one"
+    with started(config, launcher=two_ranks()) as process:
+        wait_for(run / "checkpoints" / "step-10", process)
+        ranks = [one for one in psutil.Process(process.pid).children(recursive=True) if "RANK" in one.environ()]
+        [second] = [one for one in ranks if one.environ()["RANK"] == "1"]
+        resource.prlimit(second.pid, resource.RLIMIT_FSIZE, (50_000, 50_000))
+        _, told = process.communicate(timeout=120)
+    assert process.returncode != 0
+    [line] = [line for line in told.splitlines() if line.startswith("error: ")]
+    assert "cannot be written" in line

@@ -42,6 +42,7 @@ def write(folder: Path, **settings: object) -> Path:
         ({}, ["load_in_4bit=true"], "load_in_4bit trains an adapter only; add lora"),
         ({}, ["merge=true"], "merge=true needs lora or adapter"),
         ({}, ["early_stopping_patience=2"], "early_stopping_patience needs eval_steps"),
+        ({}, ["attn_implementation=flash_attention_2"], "apart only with per_device_train_batch_size=1"),
         ({}, ["class_weights=balanced", "loss_on=all"], "class_weights=balanced needs loss_on=answer"),
         ({"data": None}, [], "data: "),
         ({}, ["max_steps"], "'max_steps' is not a setting; write key=value"),

@@ -1,5 +1,6 @@
 """Rows are read whole or not at all, and what stands in a pack stays apart."""
 
+import copy
 from pathlib import Path
 
 import numpy as np
@@ -7,9 +8,9 @@ import pytest
 
 from mentalglm.errors import UserError
 from mentalglm.tasks import load_task
-from tests.tiny import TASKS
+from tests.tiny import TASKS, tiny_tokenizer
 from tests.train.runs import write_instructions
-from train.data import Example, collate, read_instructions
+from train.data import Example, collate, pad_id, read_instructions
 
 
 def test_split_is_read_and_an_absent_one_is_empty(tmp_path: Path) -> None:
@@ -65,3 +66,10 @@ def test_a_folder_s_own_tasks_become_known_and_a_broken_one_is_named_before_any_
     )
     with pytest.raises(UserError, match=r"pets\.yaml: kind"):
         read_instructions(tmp_path, "train")
+
+
+def test_a_tokenizer_without_padding_still_fills_packs() -> None:
+    tokenizer = copy.deepcopy(tiny_tokenizer())
+    assert pad_id(tokenizer) == tokenizer.pad_token_id
+    tokenizer.pad_token = None
+    assert pad_id(tokenizer) == 0

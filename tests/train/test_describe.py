@@ -37,3 +37,11 @@ def test_a_hash_is_made_anew_when_the_file_has_changed(tmp_path: Path) -> None:
     assert weights_hash(tmp_path) == first
     file.write_bytes(b"three")
     assert weights_hash(tmp_path) != first
+
+
+def test_a_corpus_that_no_build_has_hashed_is_known_by_its_rows(tmp_path: Path) -> None:
+    (tmp_path / "train.parquet").write_bytes(b"rows")
+    first = corpus_hash(tmp_path)
+    assert first is not None and len(first) == 64
+    (tmp_path / "train.parquet").write_bytes(b"other rows")
+    assert corpus_hash(tmp_path) != first

@@ -8,7 +8,7 @@ import pytest
 
 from mentalglm.errors import UserError
 from train.config import TrainConfig
-from train.engine import deepspeed_settings, zero_stage
+from train.engine import deepspeed_settings, offloads, zero_stage
 
 
 def config(**settings: Any) -> TrainConfig:
@@ -57,3 +57,24 @@ def test_a_json_against_the_yaml_is_refused(tmp_path: Path, content: str, expect
 def test_an_unknown_name_lists_the_known_ones() -> None:
     with pytest.raises(UserError, match=r"'zero9' is neither one of zero0, zero1, .*zero3_offload nor a file"):
         deepspeed_settings(config(deepspeed="zero9"), world=1)
+
+
+@pytest.mark.parametrize(
+    ("zero", "expected"),
+    [
+        ('{"stage": 3, "reduce_bucket_size": "auto"}', "zero_optimization.reduce_bucket_size is 'auto'; take it out"),
+        ('"zero2"', "zero_optimization is 'zero2'"),
+    ],
+)
+def test_a_json_written_for_the_trainer_is_refused_in_a_line(tmp_path: Path, zero: str, expected: str) -> None:
+    path = tmp_path / "mine.json"
+    path.write_text(f'{{"zero_optimization": {zero}}}', "utf-8")
+    with pytest.raises(UserError, match=r"^[^\n]+$") as caught:
+        deepspeed_settings(config(deepspeed=str(path)), world=1)
+    assert expected in str(caught.value)
+
+
+def test_offloading_may_be_switched_off_by_null() -> None:
+    for nothing in (None, {}, {"device": None}, {"device": "none"}):
+        assert not offloads({"zero_optimization": {"stage": 2, "offload_optimizer": nothing}}, "offload_optimizer")
+    assert offloads({"zero_optimization": {"offload_optimizer": {"device": "cpu"}}}, "offload_optimizer")

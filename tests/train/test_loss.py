@@ -74,3 +74,11 @@ def test_an_example_is_blind_to_its_neighbours_in_a_pack() -> None:
 def test_nothing_scored_costs_nothing() -> None:
     [example] = examples(1)
     assert loss_of([[Example(example.ids, np.zeros_like(example.scored))]]).item() == 0.0
+
+
+def test_where_nothing_is_trained_no_gradient_is_computed() -> None:
+    weight = tiny_model().get_output_embeddings().weight
+    assert weight.requires_grad
+    with torch.no_grad(), torch.profiler.profile() as profile:
+        loss_of([examples()])
+    assert not [event.key for event in profile.key_averages() if event.key in ("aten::addmm_", "aten::scatter_add_")]

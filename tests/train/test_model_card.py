@@ -99,3 +99,16 @@ def test_an_adapter_is_merged_before_it_becomes_gguf(data: Path) -> None:
 def test_an_adapter_from_elsewhere_has_a_card_too() -> None:
     text = merged_card({"merged_from": "theirs", "config": {"unheard": 1}})
     assert "theirs, merged" in text and "12356" in text
+
+
+def test_a_measurement_without_a_number_is_no_obstacle(data: Path) -> None:
+    run = data.parent / "my-run"
+    run.mkdir()
+    lines = [
+        {"step": 1, "evaluation": {"macro_f1": None, "macro_f1/suicide_risk": None, "loss": 1.0}},
+        {"step": 2, "evaluation": {"macro_f1": 0.5, "macro_f1/suicide_risk": 0.5, "macro_f1/risk_category": None}},
+    ]
+    (run / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    text = card(data)
+    assert "| 2 | 0.500 | – | 0.500 |" in text
+    assert "| 1 |" not in text

@@ -43,7 +43,7 @@ def test_without_measurements_there_is_one_picture(tmp_path: Path) -> None:
 
 
 def test_what_is_null_is_left_out(tmp_path: Path) -> None:
-    lines = [
+    lines: list[dict[str, Any]] = [
         {"step": 1, "loss": None},
         {"step": 2, "loss": 1.0},
         {"step": 2, "evaluation": {"macro_f1": 0.5, "macro_f1/suicide_risk": None, "loss": None}},
@@ -68,3 +68,11 @@ def test_names_of_lines_that_end_together_are_moved_apart() -> None:
     moved = _apart([0.5, 0.5, 0.51, 0.99, 1.0], 0.05)
     assert all(b - a >= 0.05 - 1e-9 for a, b in pairwise(moved))
     assert max(moved) <= 1.0
+
+
+def test_a_score_that_was_never_a_number_draws_nothing(tmp_path: Path) -> None:
+    lines: list[dict[str, Any]] = [
+        {"step": 1, "loss": 2.0},
+        {"step": 1, "evaluation": {"macro_f1": None, "macro_f1/suicide_risk": None}},
+    ]
+    assert [path.name for path in draw_plots(write_log(tmp_path, lines))] == ["loss.png"]

@@ -21,6 +21,7 @@ from tests.train.runs import (
     started,
     two_ranks,
     wait_for,
+    write_instructions,
 )
 
 
@@ -107,7 +108,9 @@ def test_two_ranks_killed_outright_go_on_where_they_were(place: Path, zero: str)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("how", ["SIGTERM to the launcher", "SIGKILL to the launcher", "SIGTERM to deepspeed", "Ctrl-C"])
+@pytest.mark.parametrize(
+    "how", ["SIGTERM to the launcher", "SIGKILL to the launcher", "SIGTERM to deepspeed", "Ctrl-C"]
+)
 def test_ranks_whose_launcher_is_ended_write_one_checkpoint_together(place: Path, how: str) -> None:
     """The launcher tells its ranks one by one, or leaves them orphans: either way no rank stops before the others."""
     name = how.replace(" ", "-")
@@ -130,3 +133,13 @@ def test_ranks_whose_launcher_is_ended_write_one_checkpoint_together(place: Path
     step = len(read_log(run))
     assert (run / "checkpoints" / f"step-{step}").is_dir()
     assert not list((run / "checkpoints").glob("partial-*"))
+
+
+def test_in_another_folder_the_best_model_is_looked_for_anew(place: Path, tmp_path: Path) -> None:
+    data = write_instructions(tmp_path / "data", rows=24)
+    write_instructions(data, rows=6, split="validation")
+    # A rate so small that no measurement is better than the first.
+    settings: dict[str, Any] = {"data": data, "max_steps": 4, "eval_steps": 1, "save_steps": 3, "learning_rate": 1e-12}
+    first = ran(place, "measured", **settings)
+    moved = ran(place, "measured-on", resume=str(first / "checkpoints" / "step-3"), **settings)
+    assert (first / "model").is_dir() and (moved / "model").is_dir()

@@ -5,6 +5,7 @@ import math
 import os
 import shutil
 import signal
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -134,3 +135,51 @@ def test_running_here_leaves_this_process_as_it_was(place: Path) -> None:
     before, handler = dict(os.environ), signal.getsignal(signal.SIGTERM)
     run_here(config_in(place, "harmless", max_steps=1))
     assert (dict(os.environ), signal.getsignal(signal.SIGTERM)) == (before, handler)
+
+
+def test_measurements_asked_for_need_something_to_measure_on(
+    place: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    config = config_in(place, "unmeasured", eval_steps=2, early_stopping_patience=1)
+    assert run_here(config) == 2
+    assert "has no validation.parquet; build one" in capsys.readouterr().err
+    data = write_instructions(tmp_path / "data")
+    write_instructions(data, rows=1, split="validation")
+    assert run_here(config, f"data={data}", "task=risk_category") == 2
+    assert "no validation.parquet with rows of risk_category" in capsys.readouterr().err
+
+
+def test_weights_of_zero_are_a_diagnosis(place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    import pyarrow
+    import pyarrow.parquet
+
+    path = write_instructions(tmp_path / "data") / "train.parquet"
+    rows = [row | {"weight": 0.0} for row in pyarrow.parquet.read_table(path).to_pylist()]
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), path)
+    assert run_here(config_in(place, "weightless", data=path.parent)) == 2
+    assert "the rows' weights are all 0" in capsys.readouterr().err
+
+
+def test_the_engine_is_gone_before_the_merge_asks_for_memory(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    from train import engine, run
+
+    alive: list[int] = []
+    parameters: list[weakref.ref[torch.nn.Parameter]] = []
+
+    def watched(*arguments: Any) -> Any:
+        started = engine.start_engine(*arguments)
+        parameters.extend(weakref.ref(parameter) for parameter in started.module.parameters())
+        return started
+
+    def room(*_: Any) -> str:
+        alive.append(sum(parameter() is not None for parameter in parameters))
+        return "cpu"
+
+    monkeypatch.setattr(run, "start_engine", watched)
+    monkeypatch.setattr(run, "device_with_room", room)
+    made = ran(place, "merged", lora={"r": 4}, merge=True, max_steps=1)
+    assert parameters
+    assert alive == [0]
+    assert (made / "merged" / "merge_report.md").is_file()

@@ -148,7 +148,7 @@ def test_the_model_is_left_in_the_mode_it_was_in(whole: Saved) -> None:
 def test_without_room_for_a_second_model_that_is_said(
     whole: Saved, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("train.verify._device_with_room", lambda folder, config: None)
+    monkeypatch.setattr("train.verify.device_with_room", lambda folder, config: None)
     capsys.readouterr()
     whole.verify()
     assert "the saved weights were compared, but not loaded and asked" in capsys.readouterr().err

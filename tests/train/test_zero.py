@@ -16,7 +16,9 @@ from tests.train.runs import (
     run_alone,
     two_ranks,
     weights,
+    write_instructions,
 )
+from train.read_log import read_log as course_of
 
 
 def test_accumulated_steps_equal_whole_ones(place: Path) -> None:
@@ -62,8 +64,10 @@ def test_an_adapter_is_learned_saved_and_found_from_anywhere(
 def test_two_ranks_equal_one_that_accumulates(place: Path, zero: str) -> None:
     alone = ran(place, f"one-rank-{zero}", gradient_accumulation_steps=2, num_train_epochs=4)
     config = config_in(place, f"two-ranks-{zero}", deepspeed=zero, num_train_epochs=4)
-    done = run_alone(config, launcher=two_ranks())
+    launcher = two_ranks()
+    done = run_alone(config, launcher=launcher)
     assert done.returncode == 0, done.stderr
+    assert not list(Path("/dev/shm").glob(f"deepspeed_allreduce_buffer_*_{launcher[-1]}_*"))
     together = place / f"two-ranks-{zero}"
     assert len(losses(together)) == len(read_log(together)) >= 4
     assert losses(together) == pytest.approx(losses(alone), abs=1e-5)
@@ -81,3 +85,18 @@ def test_an_adapter_of_two_ranks_is_the_one_of_a_single_rank(place: Path, zero: 
     together = place / f"two-adapters-{zero}"
     assert losses(together) == pytest.approx(losses(alone), abs=1e-5)
     assert_same_weights(together, alone, 1e-4)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("zero", ["zero0", "zero3"])
+def test_two_ranks_share_the_validation_loss_out(place: Path, zero: str, tmp_path: Path) -> None:
+    data = write_instructions(tmp_path / "data")
+    write_instructions(data, rows=21, split="validation")  # one rank is left without a batch at the end
+    settings: dict[str, Any] = {"data": data, "eval_steps": 1, "max_steps": 2}
+    alone = ran(place, f"measured-alone-{zero}", gradient_accumulation_steps=2, **settings)
+    done = run_alone(config_in(place, f"measured-{zero}", deepspeed=zero, **settings), launcher=two_ranks())
+    assert done.returncode == 0, done.stderr
+    first, second = (course_of(run).evaluations for run in (alone, place / f"measured-{zero}"))
+    assert [scores["loss"] for scores in second.values()] == pytest.approx(
+        [scores["loss"] for scores in first.values()], abs=1e-5
+    )
