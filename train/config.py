@@ -54,7 +54,6 @@ class Lora(_Strict):
             calls them.
         use_rslora: Multiply by alpha / sqrt(r) instead (rsLoRA, Kalajdzievski 2023).
         use_dora: Learn direction and magnitude apart (DoRA, Liu et al. 2024).
-        loraplus_lr_ratio: The learning rate of B over that of A (LoRA+, Hayou et al. 2024); 16 is the paper's.
     """
 
     r: int = Field(8, ge=1)
@@ -63,7 +62,6 @@ class Lora(_Strict):
     target_modules: str | list[str] = "all-linear"
     use_rslora: bool = False
     use_dora: bool = False
-    loraplus_lr_ratio: float | None = Field(None, ge=1)
 
 
 class TrainConfig(_Strict):
@@ -94,6 +92,8 @@ class TrainConfig(_Strict):
         num_train_epochs: Passes over the data.
         max_steps: Stop after this many optimizer steps, whatever the epochs.
         learning_rate: The peak, reached after the warm-up, then a cosine down to a tenth.
+        loraplus_lr_ratio: How many times faster an adapter's B learns than its A (LoRA+, Hayou et al. 2024); 16 is the
+            paper's.
         warmup_ratio: Share of the steps.
         weight_decay: Of matrices; vectors (norms, biases) are never decayed.
         adam_beta2: Adam's second decay; the first is 0.9.
@@ -140,6 +140,7 @@ class TrainConfig(_Strict):
     num_train_epochs: int = Field(1, ge=1)
     max_steps: int | None = Field(None, ge=1)
     learning_rate: float = Field(1e-3, gt=0)
+    loraplus_lr_ratio: float | None = Field(None, ge=1)
     warmup_ratio: float = Field(0.03, ge=0, lt=1)
     weight_decay: float = Field(0.01, ge=0)
     adam_beta2: float = Field(0.95, gt=0, lt=1)
@@ -182,6 +183,8 @@ class TrainConfig(_Strict):
             raise ValueError("adapter brings its own lora settings; leave lora out, or adapter to start a new one")
         if self.load_in_4bit and not self.trains_adapter:
             raise ValueError("load_in_4bit trains an adapter only; add lora")
+        if self.loraplus_lr_ratio is not None and not self.trains_adapter:
+            raise ValueError("loraplus_lr_ratio is about an adapter's B; add lora or adapter")
         if self.merge and not self.trains_adapter:
             raise ValueError("merge=true needs lora or adapter; without one the whole model is saved anyway")
         if self.early_stopping_patience is not None and self.eval_steps is None:

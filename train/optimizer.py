@@ -21,7 +21,7 @@ def make_optimizer(module: Any, config: TrainConfig, offloaded: bool) -> Any:
     Raises:
         UserError: DeepSpeed's CPU Adam can't be built here.
     """
-    ratio = config.lora.loraplus_lr_ratio if config.lora is not None else None
+    ratio = config.loraplus_lr_ratio
     groups = []
     for decays in (True, False):
         for fast in (False, True):

@@ -1,6 +1,7 @@
 """The loss: the same whether examples are packed or not, and the same as the plain way to compute it."""
 
 import random
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,8 +9,9 @@ import torch
 from torch.nn import functional
 
 from tests.tiny import tiny_model, tiny_tokenizer
+from train import loss as loss_module
 from train.data import Example, collate
-from train.loss import AnswerLoss
+from train.loss import AnswerLoss, ProjectedCrossEntropy
 
 
 def examples(count: int = 6) -> list[Example]:
@@ -82,3 +84,59 @@ def test_where_nothing_is_trained_no_gradient_is_computed() -> None:
     with torch.no_grad(), torch.profiler.profile() as profile:
         loss_of([examples()])
     assert not [event.key for event in profile.key_averages() if event.key in ("aten::addmm_", "aten::scatter_add_")]
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@pytest.mark.parametrize("rows_at_once", [16, 100])
+def test_the_projection_by_pieces_has_the_plain_gradients(
+    smoothing: float, rows_at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.manual_seed(0)
+    hidden, weight = torch.randn(37, 8, requires_grad=True), torch.randn(90, 8, requires_grad=True)
+    targets, weights = torch.randint(0, 90, (37,)), torch.rand(37)
+    monkeypatch.setitem(loss_module.LOGITS_BYTES, "cpu", 4 * 90 * rows_at_once)
+    apply: Any = ProjectedCrossEntropy.apply
+    ours = apply(hidden, weight, targets, weights, smoothing)
+    each = functional.cross_entropy(hidden @ weight.t(), targets, reduction="none", label_smoothing=smoothing)
+    plain = (each * weights).sum()
+    assert ours.item() == pytest.approx(plain.item(), rel=1e-5)
+    for one, other in zip(
+        torch.autograd.grad(3 * ours, (hidden, weight)), torch.autograd.grad(3 * plain, (hidden, weight)), strict=True
+    ):
+        assert torch.allclose(one, other, atol=1e-5)
+
+
+def test_the_projection_in_bf16_is_near_the_one_in_fp32() -> None:
+    torch.manual_seed(0)
+    hidden, weight = torch.randn(20, 8), torch.randn(90, 8)
+    targets, weights = torch.randint(0, 90, (20,)), torch.ones(20)
+    apply: Any = ProjectedCrossEntropy.apply
+    found = []
+    for dtype in (torch.float32, torch.bfloat16):
+        states, table = hidden.to(dtype).requires_grad_(), weight.to(dtype).requires_grad_()
+        loss = apply(states, table, targets, weights, 0.0)
+        assert loss.dtype == torch.float32
+        gradients = torch.autograd.grad(loss, (states, table))
+        assert {gradient.dtype for gradient in gradients} == {dtype}
+        found.append((loss.item(), gradients))
+    assert found[0][0] == pytest.approx(found[1][0], rel=0.02)
+    for one, other in zip(found[0][1], found[1][1], strict=True):
+        assert (one - other.float()).norm() < 0.02 * one.norm()
+
+
+def test_neftune_disturbs_training_alone_and_by_the_length_of_the_example() -> None:
+    [example] = examples(1)
+    batch = {key: torch.from_numpy(value) for key, value in collate([[example]], pad=0).items()}
+    module = AnswerLoss(tiny_model(), neftune_noise_alpha=5)
+    with torch.no_grad():
+        assert module.eval()(**batch).item() == AnswerLoss(tiny_model())(**batch).item()
+        torch.manual_seed(1)
+        first = module.train()(**batch).item()
+        torch.manual_seed(1)
+        assert module(**batch).item() == first
+        assert first != AnswerLoss(tiny_model())(**batch).item()
+    embedded, positions = torch.zeros(1, 25, 64), torch.tensor([[*range(4), *range(21)]])
+    noise = loss_module._noise(embedded, positions, alpha=5)
+    for part, length in ((noise[0, :4], 4), (noise[0, 4:], 21)):
+        bound = 5 / (length * 64) ** 0.5
+        assert 0.9 * bound < part.abs().max().item() <= bound

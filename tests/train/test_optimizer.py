@@ -37,6 +37,6 @@ def test_matrices_decay_vectors_do_not_and_frozen_ones_are_left_out() -> None:
 
 
 def test_loraplus_lets_b_learn_faster() -> None:
-    found = groups(lora={"loraplus_lr_ratio": 16})
+    found = groups(lora={}, loraplus_lr_ratio=16)
     assert found["lora_B.weight"]["lr"] == pytest.approx(0.16)
     assert found["lora_A.weight"]["lr"] == found["norm.weight"]["lr"] == 0.01

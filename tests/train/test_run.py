@@ -149,6 +149,20 @@ def test_measurements_asked_for_need_something_to_measure_on(
     assert "no validation.parquet with rows of risk_category" in capsys.readouterr().err
 
 
+def test_a_run_without_a_better_measurement_stops_early_and_keeps_the_best_model(
+    place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = write_instructions(tmp_path / "data")
+    write_instructions(data, rows=12, split="validation")
+    # At a rate of almost nothing no measurement is better than the first.
+    settings: dict[str, Any] = {"data": data, "learning_rate": 1e-12, "eval_steps": 1, "early_stopping_patience": 2}
+    run = ran(place, "early", num_train_epochs=20, **settings)
+    assert len(losses(run)) == 3
+    assert "as it was after step 1" in capsys.readouterr().err
+    assert json.loads((run / "model" / "mentalglm.json").read_text("utf-8"))["steps"] == 1
+    assert (run / "macro_f1.png").is_file() and (run / "loss.png").is_file()
+
+
 def test_weights_of_zero_are_a_diagnosis(place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     import pyarrow
     import pyarrow.parquet
