@@ -103,7 +103,7 @@ def open_arrays(folder: Path) -> tuple[dict[str, Any], dict[str, Any]] | None:
 
 
 @contextmanager
-def written_aside(folder: Path) -> Iterator[Path]:
+def cache_aside(folder: Path) -> Iterator[Path]:
     """A folder to write into, that becomes ``folder`` if nothing goes wrong. What was there before, damaged, goes.
 
     Another node may have made the same one meanwhile, on a disk that both see: then its work is kept.

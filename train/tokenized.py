@@ -13,7 +13,7 @@ from mentalglm.errors import UserError
 from train.config import TrainConfig
 from train.data import Example, split_file, tasks_in
 from train.encode import encode_file
-from train.token_cache import cache_key, open_arrays, written_aside
+from train.token_cache import cache_aside, cache_key, open_arrays
 
 CACHE = ".tokenized"
 
@@ -123,7 +123,7 @@ def tokenize_split(
             return found
     for place in places:
         try:
-            with written_aside(place) as aside:
+            with cache_aside(place) as aside:
                 encode_file(config, tokenizer, path, max_tokens, aside)
             break
         except OSError as error:  # read-only data, or a full disk
