@@ -16,7 +16,7 @@ analyze: .venv/base
 	$(BIN)/mentalglm analyze --file examples/posts.txt --task all
 
 test: .venv/all
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+	PATH="$(CURDIR)/$(BIN):$$PATH" OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 lint: .venv/all
 	$(BIN)/ruff check .
