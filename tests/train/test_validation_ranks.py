@@ -2,6 +2,7 @@
 
 import copy
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -69,7 +70,7 @@ def on_ranks(folder: Path, world: int, stage: int) -> list[list[Any]]:
         subprocess.Popen(
             [sys.executable, "-m", "tests.train.test_validation_ranks", str(folder), str(stage), str(file)],
             cwd=ROOT,
-            env=_environment() | meeting | {"RANK": str(rank), "LOCAL_RANK": str(rank)},
+            env=os.environ | _environment() | meeting | {"RANK": str(rank), "LOCAL_RANK": str(rank)},
         )
         for rank, file in enumerate(files)
     ]
