@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from mentalglm.errors import UserError
+from mentalglm.file_lock import hold
 from mentalglm.tasks import add_task_of
 
 MANIFEST, SAMPLES, SCORES = "manifest.json", "samples.jsonl", "scores.json"
@@ -61,7 +62,7 @@ def appending(folder: Path) -> Iterator[tuple[set[tuple[str | None, str]], IO[st
     """
     path = folder / SAMPLES
     with path.open("a+b") as held:
-        _lock(held, folder)
+        hold(held, f"{folder}: another process is running into it; wait, or name another with --out")
         _drop_torn_line(path)
         done = {(sample.get("task"), sample["id"]) for sample in each_sample(folder)}
         with path.open("a", encoding="utf-8", newline="\n") as file:
@@ -141,20 +142,6 @@ def _drop_torn_line(path: Path) -> None:
     if not content.endswith(b"\n"):
         with path.open("r+b") as file:
             file.truncate(content.rfind(b"\n") + 1)
-
-
-def _lock(file: IO[bytes], folder: Path) -> None:
-    """Holds off a second writer; the lock goes with the process, however it ends. Windows has no such lock."""
-    try:
-        import fcntl
-    except ImportError:
-        return
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise UserError(f"{folder}: another process is running into it; wait, or name another with --out") from None
-    except OSError:  # some network folders have no locks
-        pass
 
 
 def _difference(before: Any, now: Any) -> str:

@@ -102,40 +102,60 @@ def _ticks(path: Path, task: Task) -> Iterator[LabelledRow | BadRow]:
 def _hierarchy(path: Path) -> Iterator[LabelledRow | BadRow]:
     lines = (line.rstrip("\r\n") for line in file_lines(path))
     for number, line in enumerate(line for line in lines if line.strip()):
-        text, tab, labels = line.rpartition("\t")
-        names = [name.strip() for name in labels.split(",") if name.strip()]
-        parents = {name.split("##")[0] for name in names if "##" in name}
-        if not tab:
-            yield BadRow(number, "bad_row", "no tab between the post and its labels")
-        elif any(name not in parents for name in names if "##" not in name):
-            yield BadRow(number, "bad_row", "a parent label without any of its children")
-        else:  # a parent only repeats what its child says
-            yield _row(path, number, text, [name for name in names if "##" in name])
+        try:
+            text, labels = hierarchical_line(line)
+        except ValueError as error:
+            yield BadRow(number, "bad_row", str(error))
+        else:
+            yield _row(path, number, text, labels)
+
+
+def hierarchical_line(line: str) -> tuple[str, list[str]]:
+    """Reads ``text<TAB>parent##child,parent``, as CP is published; a parent alone only repeats what its child says.
+
+    Returns:
+        The text, and the labels that name a child.
+
+    Raises:
+        ValueError: It is no such line; the message says why, without the text.
+    """
+    text, tab, labels = line.rpartition("\t")
+    if not tab:
+        raise ValueError("no tab between the text and its labels")
+    names = [name.strip() for name in labels.split(",") if name.strip()]
+    parents = {name.split("##")[0] for name in names if "##" in name}
+    if any(name not in parents for name in names if "##" not in name):
+        raise ValueError("a parent label without any of its children")
+    return text, [name for name in names if "##" in name]
 
 
 def _imhi(path: Path, tasks: Sequence[Task]) -> Iterator[LabelledRow | BadRow]:
-    asked = [(task, *_around_post(task)) for task in tasks if "imhi" in task.styles]
     for number, cells in read_table(path, [QUERY, ANSWER]):
         if isinstance(cells, BadRow):
             yield cells
             continue
-        query = cells.get(QUERY, "").strip()
-        found = next((parts for parts in asked if query.startswith(parts[1]) and query.endswith(parts[2])), None)
+        found = imhi_question(cells.get(QUERY, ""), tasks)
         if found is None:
             yield BadRow(number, "bad_row", "a question that none of the tasks asks")
             continue
-        task, before, after = found
+        task, post = found
         answer = parse_answer(cells.get(ANSWER, ""), task, "imhi")
         if answer is None:
             yield BadRow(number, "bad_row", f"an answer that names no label of {task.name}")
             continue
-        post = query[len(before) : len(query) - len(after)]
         yield _row(path, number, post, answer.labels, task=task.name, explanation=answer.explanation)
 
 
-def _around_post(task: Task) -> tuple[str, str]:
-    before, _, after = task.styles["imhi"].prompt.partition("{post}")
-    return before, after
+def imhi_question(query: str, tasks: Sequence[Task]) -> tuple[Task, str] | None:
+    """Which of ``tasks`` a query of IMHI asks, and about what post; None where it asks none of them."""
+    query = query.strip()
+    for task in tasks:
+        if "imhi" in task.styles:
+            before, after = task.styles["imhi"].prompt.split("{post}")
+            start, end = len(before), len(query) - len(after)
+            if start <= end and query.startswith(before) and query.endswith(after):
+                return task, query[start:end]
+    return None
 
 
 def sniff(path: Path) -> Format | None:

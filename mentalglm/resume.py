@@ -21,6 +21,7 @@ from typing import IO, Any
 
 from mentalglm.analysis import Analysis, RowError, gravest
 from mentalglm.errors import UserError
+from mentalglm.file_lock import hold
 from mentalglm.readers import BadRow, Row
 from mentalglm.tasks import Crisis
 
@@ -122,7 +123,7 @@ class PartialFile:
         flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0)
         try:
             self._bytes = os.fdopen(os.open(self.partial, flags, 0o666), "r+b")
-            _lock(self._bytes, out)
+            hold(self._bytes, f"--out {out}: another run is writing it; wait for it, or name another file")
             self._points = self.resume.open("a+b")
         except OSError as error:
             raise UserError(f"--out {out}: cannot be written ({error.strerror}); check the folder") from None
@@ -231,17 +232,3 @@ def _point(line: bytes) -> Done | None:
         return Done(**json.loads(line)) if line.endswith(b"\n") else None
     except (ValueError, TypeError):
         return None
-
-
-def _lock(file: IO[bytes], out: Path) -> None:
-    """Holds off a second run; the lock goes with the process, however it ends. Windows has no such lock."""
-    try:
-        import fcntl
-    except ImportError:
-        return
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise UserError(f"--out {out}: another run is writing it; wait for it, or name another file") from None
-    except OSError:  # some network folders have no locks
-        pass

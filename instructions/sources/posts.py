@@ -8,6 +8,7 @@ from typing import Any
 from instructions.sources.source import Source
 from instructions.sources.turns import answered_turns
 from mentalglm.encodings import DAMAGE
+from mentalglm.published import imhi_question
 from mentalglm.tasks import Task
 
 
@@ -106,13 +107,12 @@ def _answered(source: Source) -> Callable[[Mapping[str, Any]], Post]:
 
 def _asked(source: Source, tasks: list[Task]) -> Callable[[Mapping[str, Any]], Post]:
     """The question tells the task, as the style ``imhi`` words it."""
-    prompts = [(*task.styles["imhi"].prompt.split("{post}"), task.name) for task in tasks if "imhi" in task.styles]
 
     def read(row: Mapping[str, Any]) -> Post:
-        query = _text_of(row, source.text).strip()
-        for before, after, task in prompts:
-            if query.startswith(before) and query.endswith(after):
-                return Post(query[len(before) : len(query) - len(after)], _text_of(row, source.answer), task)
-        raise Unusable("a question that none of the source's tasks asks")
+        found = imhi_question(_text_of(row, source.text), tasks)
+        if found is None:
+            raise Unusable("a question that none of the source's tasks asks")
+        task, post = found
+        return Post(post, _text_of(row, source.answer), task.name)
 
     return read

@@ -10,6 +10,7 @@ from instructions.sources.parts import SourceFile, Split
 from instructions.sources.source import Source
 from mentalglm.encodings import file_lines, mixed_lines
 from mentalglm.errors import UserError
+from mentalglm.published import hierarchical_line
 from mentalglm.readers import read_objects
 from mentalglm.tables import BadRow, read_table
 
@@ -139,12 +140,8 @@ def _lines(path: Path, source: Source) -> Iterator[str]:
 
 
 def _hierarchical(line: str, source: Source) -> Cells | str:
-    """``text<TAB>parent##child,parent``: a parent alone only repeats what its child says."""
-    text, tab, labels = line.rpartition("\t")
-    if not tab:
-        return "no tab between the text and its labels"
-    names = [name.strip() for name in labels.split(",") if name.strip()]
-    parents = {name.split("##")[0] for name in names if "##" in name}
-    if any(name not in parents for name in names if "##" not in name):
-        return "a parent label without any of its children"
-    return {source.text: text, "labels": [name for name in names if "##" in name]}
+    try:
+        text, labels = hierarchical_line(line)
+    except ValueError as error:
+        return str(error)
+    return {source.text: text, "labels": labels}
