@@ -9,8 +9,8 @@ from typing import Any
 from train.model_shape import ModelShape
 
 # Dense bf16 (fp16 for V100, which has no bf16), in TFLOP/s, as NVIDIA's data sheets name it. They were not at hand when
-# this was written: compare before you publish an MFU. Longer names come first, since "H100 PCIe" is also an "H100". A800
-# and H800 are A100 and H100 with slower links.
+# this was written: compare before you publish an MFU. Longer names come first, since "H100 PCIe" is also an "H100".
+# A800 and H800 are A100 and H100 with slower links.
 _PEAKS = (
     ("H100 PCIe", 756.0),  # H100 data sheet, 2023
     ("H100 NVL", 835.0),
