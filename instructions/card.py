@@ -72,6 +72,7 @@ def _summary(config: Config, rows: Sequence[Instruction], digest: str) -> str:
             ("不同的（帖子，任务）对 / distinct (post, task) pairs", f"{pairs:,}"),
             ("不同的帖子 / distinct posts", f"{posts:,}"),
             counted("换一种问法的重复", "rephrased repeats", sum(row.repeat > 0 for row in rows)),
+            counted("仅标签的副本", "label-only copies", sum(row.label_only_copy > 0 for row in rows)),
             counted("假定的阴性", "assumed negatives", sum(row.assumed for row in rows)),
             counted("有解释", "with an explanation", sum(row.explained for row in rows)),
             counted("仅标签", "label only", sum(not row.explained for row in answered)),

@@ -127,7 +127,11 @@ class Mixture(_Strict):
         language_share: How much of the total each language gets; null to leave it to the tasks.
         max_repeats: At most this share of the total may ask about a (post, task) pair again in other words.
         max_assumed: At most this share of the total may carry labels that nobody checked (assumed negatives).
+        label_only_copies: Ask about every training pair so many times more for its labels alone, in another order each
+            time; on top of the total. It teaches a small model the labels without the length of whole answers.
         label_only_weight: The weight of the loss where an answer has no explanation.
+        answers: ``whole``, or ``labels``: evidence and explanations are left out of every answer, and nothing else
+            changes, so that two builds show what explanations teach.
         validation: The share of posts set aside for validation, of sources that are divided by post.
         phrasings: Whether training questions vary in their wording. Validation always asks in the canonical words.
     """
@@ -138,7 +142,9 @@ class Mixture(_Strict):
     language_share: dict[Language, float] | None = None
     max_repeats: float = Field(default=0.15, ge=0, le=0.5)
     max_assumed: float = Field(default=0.15, ge=0, le=0.5)
+    label_only_copies: int = Field(default=0, ge=0)
     label_only_weight: float = Field(default=1.0, gt=0)
+    answers: Literal["whole", "labels"] = "whole"
     validation: float = Field(default=0.05, ge=0, lt=1)
     phrasings: Literal["canonical", "varied"] = "varied"
 

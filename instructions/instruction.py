@@ -27,6 +27,7 @@ class Instruction:
         explained: Whether the answer has an explanation.
         assumed: Whether nobody checked the labels.
         repeat: 0, or how many times the pair of post and task was asked about before.
+        label_only_copy: 0, or the number of a copy that asks for labels alone.
         masked: The kinds of personal data that were masked in it.
     """
 
@@ -43,6 +44,7 @@ class Instruction:
     explained: bool = False
     assumed: bool = False
     repeat: int = 0
+    label_only_copy: int = 0
     masked: tuple[str, ...] = ()
 
     def cells(self) -> dict[str, object]:
@@ -50,20 +52,33 @@ class Instruction:
         return {name: getattr(self, name) for name in COLUMNS}
 
 
-def instruction_of(drawn: Drawn, style: str, seed: int, label_only_weight: float) -> Instruction:
-    """The instruction of a drawn row; asked about again, it gets an id and an order of labels of its own."""
+def instruction_of(drawn: Drawn, style: str, seed: int, label_only_weight: float, whole: bool = True) -> Instruction:
+    """The instruction of a drawn row; asked about again, it gets an id and an order of labels of its own.
+
+    Args:
+        drawn: The row.
+        style: In which style it is worded.
+        seed: Decides the order of the labels.
+        label_only_weight: The weight where a whole answer lacks an explanation.
+        whole: Whether answers are more than their labels.
+    """
     row = drawn.row
-    record = row.record
-    if drawn.repeat:
+    record, evidence_marked = row.record, row.evidence_marked
+    if drawn.label_only_copy:
+        labels_alone = {"id": f"{record.id}#labels-{drawn.label_only_copy}", "evidence": [], "explanation": None}
+        record, evidence_marked = record.model_copy(update=labels_alone), False
+    elif drawn.repeat:
         record = record.model_copy(update={"id": f"{record.id}#{drawn.repeat + 1}"})
+    if not whole:
+        record, evidence_marked = record.model_copy(update={"evidence": [], "explanation": None}), False
     explained = record.explanation is not None
     return Instruction(
         id=record.id,
-        messages=messages_of(record, style, seed, row.evidence_marked, drawn.phrasing),
+        messages=messages_of(record, style, seed, evidence_marked, drawn.phrasing),
         task=record.task,
         source=record.source,
         split=record.split,
-        weight=1.0 if explained else label_only_weight,
+        weight=1.0 if explained or not whole else label_only_weight,
         language=record.language,
         licence=record.license,
         key=row.key,
@@ -71,6 +86,7 @@ def instruction_of(drawn: Drawn, style: str, seed: int, label_only_weight: float
         explained=explained,
         assumed=row.assumed,
         repeat=drawn.repeat,
+        label_only_copy=drawn.label_only_copy,
         masked=row.masked,
     )
 

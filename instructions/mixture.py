@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from instructions.config import DEFAULT_TOTAL, Mixture
 from instructions.order import order_key
@@ -19,11 +19,13 @@ class Drawn:
         row: The row.
         phrasing: The wording of its question, 0 the canonical one.
         repeat: 0, or how many times the pair of post and task has been asked about before.
+        label_only_copy: 0, or the number of a copy that asks for labels alone.
     """
 
     row: Row
     phrasing: int
     repeat: int = 0
+    label_only_copy: int = 0
 
 
 def mix(rows: Sequence[Row], mixture: Mixture, style: str, seed: int) -> list[Drawn]:
@@ -59,7 +61,7 @@ def mix(rows: Sequence[Row], mixture: Mixture, style: str, seed: int) -> list[Dr
                 f"mixture.total: {wanted} asked for, {there} pairs of post and task are there and {allowed} may be "
                 f"asked about again; lower the total to {min(there + allowed, len(drawn))}, or add sources"
             )
-    return drawn
+    return drawn + _label_only_copies(drawn, mixture.label_only_copies)
 
 
 def allocate(available: Mapping[str, int], total: int, temperature: float) -> dict[str, int]:
@@ -123,6 +125,11 @@ def _phrasing(row: Row, mixture: Mixture, style: str, seed: int) -> int:
 def _wordings(row: Row, style: str) -> int:
     task = load_task(row.record.task)
     return 1 + len(task.styles[task.style_in(style)].variants)
+
+
+def _label_only_copies(drawn: Sequence[Drawn], copies: int) -> list[Drawn]:
+    firsts = [one for one in drawn if one.row.record.split == "train" and not one.repeat]
+    return [replace(one, label_only_copy=number) for number in range(1, copies + 1) for one in firsts]
 
 
 def _repeats(firsts: Sequence[Drawn], missing: int, style: str, seed: int) -> list[Drawn]:

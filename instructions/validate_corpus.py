@@ -154,11 +154,13 @@ def _faults(row: dict[str, Any], task: Task, style: str, seen: _Seen, report: Co
         found.append("the post is in a held-out list")
     if seen.splits.setdefault(key, row["split"]) != row["split"]:
         found.append("the post stands in both splits")
-    # A repeat's id is its pair's with the number of the time behind it.
+    # A repeat's id is its pair's with the number of the time behind it, a label-only copy's with "labels-" before that.
     first, _, again = row["id"].partition("#")
     if seen.pairs.setdefault((key, task.name), first) != first:
         found.append("the post stands twice for the task")
-    report.counts["rephrased repeats"] += bool(again)
+    copied = again.startswith("labels-")
+    report.counts["label-only copies"] += copied
+    report.counts["rephrased repeats"] += bool(again) and not copied
     if seen.known and (first not in seen.known or sorted(seen.known[first].labels) != sorted(answer.labels)):
         found.append("the labels are not those of the record")
     return found

@@ -29,12 +29,14 @@ class NewModel(_Strict):
 
     Attributes:
         tokenizer_data: Instruction folders whose messages the tokenizer is trained on.
-        vocab_size: Tokens, special ones included.
+        vocab_size: Tokens, special ones and labels included.
+        label_tokens: Tasks whose labels are one token each, so that scoring a label takes one step.
         max_position_embeddings: The context, in tokens.
     """
 
     tokenizer_data: list[Path]
     vocab_size: int = Field(8000, ge=512)
+    label_tokens: list[str] = []
     hidden_size: int = 256
     num_hidden_layers: int = 6
     num_attention_heads: int = 4
@@ -91,6 +93,8 @@ class TrainConfig(_Strict):
         gradient_accumulation_steps: Micro-steps in one optimizer step.
         num_train_epochs: Passes over the data.
         max_steps: Stop after this many optimizer steps, whatever the epochs.
+        optimizer: ``adamw``, or ``muon``: the layers' matrices learn by Muon (Jordan et al. 2024), all else by AdamW;
+            for training whole models at ZeRO stage 0.
         learning_rate: The peak, reached after the warm-up, then a cosine down to a tenth.
         loraplus_lr_ratio: How many times faster an adapter's B learns than its A (LoRA+, Hayou et al. 2024); 16 is the
             paper's.
@@ -139,6 +143,7 @@ class TrainConfig(_Strict):
     gradient_accumulation_steps: int = Field(1, ge=1)
     num_train_epochs: int = Field(1, ge=1)
     max_steps: int | None = Field(None, ge=1)
+    optimizer: Literal["adamw", "muon"] = "adamw"
     learning_rate: float = Field(1e-3, gt=0)
     loraplus_lr_ratio: float | None = Field(None, ge=1)
     warmup_ratio: float = Field(0.03, ge=0, lt=1)
@@ -185,6 +190,8 @@ class TrainConfig(_Strict):
             raise ValueError("load_in_4bit trains an adapter only; add lora")
         if self.loraplus_lr_ratio is not None and not self.trains_adapter:
             raise ValueError("loraplus_lr_ratio is about an adapter's B; add lora or adapter")
+        if self.optimizer == "muon" and (self.trains_adapter or self.deepspeed != "zero0"):
+            raise ValueError("optimizer=muon trains whole models with deepspeed=zero0; use adamw here")
         if self.merge and not self.trains_adapter:
             raise ValueError("merge=true needs lora or adapter; without one the whole model is saved anyway")
         if self.early_stopping_patience is not None and self.eval_steps is None:

@@ -1,4 +1,4 @@
-"""AdamW over the parameters that are trained, each group at its own share of the learning rate."""
+"""The optimizer of the parameters that are trained, each group at its own share of the learning rate."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from train.ranks import join_advice
 
 
 def make_optimizer(module: Any, config: TrainConfig, offloaded: bool) -> Any:
-    """AdamW for what is trained in ``module``.
+    """AdamW, or Muon with AdamW, for what is trained in ``module``.
 
     Matrices decay and vectors don't. With LoRA+ (Hayou et al. 2024) the B matrices of an adapter learn
     ``loraplus_lr_ratio`` times as fast. A group's ``lr_scale`` is its share of the run's learning rate.
@@ -21,6 +21,10 @@ def make_optimizer(module: Any, config: TrainConfig, offloaded: bool) -> Any:
     Raises:
         UserError: DeepSpeed's CPU Adam can't be built here.
     """
+    if config.optimizer == "muon":
+        from train.muon import MuonAdamW
+
+        return MuonAdamW(_muon_groups(module, config), lr=config.learning_rate, betas=(0.9, config.adam_beta2))
     ratio = config.loraplus_lr_ratio
     groups = []
     for decays in (True, False):
@@ -52,6 +56,18 @@ def set_learning_rate(optimizer: Any, rate: float) -> None:
     """Gives every group its share of ``rate``."""
     for group in optimizer.param_groups:
         group["lr"] = rate * group["lr_scale"]
+
+
+def _muon_groups(module: Any, config: TrainConfig) -> list[dict[str, Any]]:
+    """The layers' matrices, for Muon; embeddings and projection, whose rows are words and not directions; vectors."""
+    layers, words, vectors = [], [], []
+    for name, parameter in module.named_parameters():
+        if parameter.requires_grad:
+            matrix, in_layer = _dimensions(parameter) == 2, ".layers." in name
+            (layers if matrix and in_layer else words if matrix else vectors).append(parameter)
+    decay = {"weight_decay": config.weight_decay, "lr_scale": 1.0}
+    groups = [{"params": layers, "muon": True, **decay}, {"params": words, **decay}]
+    return groups + [{"params": vectors, "weight_decay": 0.0, "lr_scale": 1.0}]
 
 
 def _dimensions(parameter: Any) -> int:

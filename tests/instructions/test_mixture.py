@@ -5,8 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from instructions.config import Mixture
+from instructions.instruction import instruction_of
 from instructions.mixture import Drawn, allocate, mix
 from instructions.screen import Row
+from mentalglm.answer import parse_answer
 from mentalglm.errors import UserError
 from mentalglm.tasks import load_task
 from tests.instructions.made import record
@@ -137,3 +139,18 @@ def test_no_task_goes_beyond_its_limit() -> None:
     found = drawn(rows, max_per_task=40)
     assert sum(one.row.record.task == "emotional_safety" for one in found) == 40
     assert len(found) == 70
+
+
+def test_label_only_copies_come_on_top_each_with_an_order_of_its_own() -> None:
+    labels = ["非此即彼", "以偏概全", "读心术", "先知错误"]
+    made = record("全完了", id="a", task="cognitive_distortion", labels=labels, evidence=[], split="train")
+    held = record("又完了", id="b", task="cognitive_distortion", labels=labels, evidence=[], split="validation")
+    found = drawn([Row(made, "a", False, False, ()), Row(held, "b", False, False, ())], label_only_copies=9, total=2)
+    made_of = [instruction_of(one, "grounded", 1, 1.0) for one in found]
+    copies = [row for row in made_of if row.label_only_copy]
+    assert [row.id for row in copies] == [f"a#labels-{number}" for number in range(1, 10)]
+    answers = {row.messages[1]["content"] for row in copies}
+    assert len(answers) > 5
+    read = [parse_answer(answer, load_task("cognitive_distortion"), "grounded") for answer in answers]
+    assert all(one is not None and sorted(one.labels) == sorted(labels) for one in read)
+    assert all(one is not None and one.evidence is None and one.explanation is None for one in read)
