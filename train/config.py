@@ -89,6 +89,8 @@ class TrainConfig(_Strict):
         gradient_checkpointing: Keep one activation per layer and compute the rest again: a third more work.
         neftune_noise_alpha: Noise on the embeddings (NEFTune, Jain et al. 2023); 5 is the paper's.
         max_seq_length: Length of a pack, in tokens.
+        share_prefixes: Read once what the examples of a pack begin with alike, such as a post that several tasks ask
+            about: the same losses and gradients for less work.
         per_device_train_batch_size: Packs in one micro-step of one rank.
         gradient_accumulation_steps: Micro-steps in one optimizer step.
         num_train_epochs: Passes over the data.
@@ -139,6 +141,7 @@ class TrainConfig(_Strict):
     gradient_checkpointing: bool = False
     neftune_noise_alpha: float | None = Field(None, gt=0)
     max_seq_length: int = Field(512, ge=16)
+    share_prefixes: bool = False
     per_device_train_batch_size: int = Field(8, ge=1)
     gradient_accumulation_steps: int = Field(1, ge=1)
     num_train_epochs: int = Field(1, ge=1)
@@ -202,6 +205,10 @@ class TrainConfig(_Strict):
                 f"attn_implementation={self.attn_implementation} keeps the examples of a pack apart only with "
                 "per_device_train_batch_size=1; raise max_seq_length instead, or leave attn_implementation out"
             )
+        if self.share_prefixes and "flash" in (self.attn_implementation or ""):
+            raise ValueError("share_prefixes needs an attention that takes masks: attn_implementation=sdpa or eager")
+        if self.share_prefixes and self.loss_on == "all":
+            raise ValueError("share_prefixes needs loss_on=answer: a token that is scored is not shared")
         if self.class_weights == "balanced" and self.loss_on == "all":
             raise ValueError("class_weights=balanced needs loss_on=answer; pre-training has no labels")
         return self

@@ -104,32 +104,56 @@ def pad_id(tokenizer: Any) -> int:
     return 0 if tokenizer.pad_token_id is None else int(tokenizer.pad_token_id)
 
 
-def collate(packs: list[list[Example]], pad: int) -> dict[str, np.ndarray]:
-    """Lays packs side by side.
+def collate(packs: list[list[tuple[int, list[Example]]]], pad: int) -> dict[str, np.ndarray]:
+    """Lays packs side by side. A pack is a list of runs: how many tokens the examples of a run share, and the examples.
 
     ::
 
         input_ids     a a a a b b b c c pad      targets  . a a a . b b . c .
         position_ids  0 1 2 3 0 1 2 0 1 0        (a target is predicted by the token before it; "." is not scored)
 
-    Restarting positions tell the attention where an example ends: none sees another.
+    Restarting positions tell the attention where an example ends: none sees another. Where examples share a beginning,
+    it stands once and each goes on from there, which positions alone can't tell; then there is a mask, too::
+
+        input_ids     p p p a a b b b c c        runs: (3, [pppaa, pppbbb]), (0, [cc])
+        position_ids  0 1 2 3 4 3 4 5 0 1
 
     Returns:
         ``input_ids``, ``position_ids``, ``targets`` (-100 where not scored) and ``weights``, each of shape (B, longest
-        pack). ``targets[:, t]`` is the token that position ``t`` has to predict.
+        pack). ``targets[:, t]`` is the token that position ``t`` has to predict. With shared beginnings also
+        ``attention_mask``, of shape (B, 1, longest pack, longest pack), true where the row's token sees the column's.
     """
-    longest = max(sum(len(example.ids) for example in row) for row in packs)
-    shape = (len(packs), longest)
+    lengths = [sum(prefix + sum(len(one.ids) - prefix for one in run) for prefix, run in pack) for pack in packs]
+    shape = (len(packs), max(lengths))
     input_ids, position_ids = np.full(shape, pad), np.zeros(shape, dtype=np.int64)
     targets, weights = np.full(shape, -100), np.zeros(shape, dtype=np.float32)
-    for number, row in enumerate(packs):
+    runs, branches = np.full(shape, -1), np.zeros(shape, dtype=np.int64)
+    for row, pack in enumerate(packs):
         start = 0
-        for example in row:
-            end = start + len(example.ids)
-            input_ids[number, start:end] = example.ids
-            position_ids[number, start:end] = np.arange(end - start)
-            targets[number, start : end - 1] = np.where(example.scored[1:], example.ids[1:], -100)
-            weights[number, start : end - 1] = example.weight
-            start = end
-        position_ids[number, start:] = np.arange(longest - start)
-    return {"input_ids": input_ids, "position_ids": position_ids, "targets": targets, "weights": weights}
+        for number, (prefix, run) in enumerate(pack):
+            runs[row, start : start + prefix] = number
+            input_ids[row, start : start + prefix] = run[0].ids[:prefix]
+            position_ids[row, start : start + prefix] = np.arange(prefix)
+            start += prefix
+            for branch, example in enumerate(run, 1):
+                end = start + len(example.ids) - prefix
+                input_ids[row, start:end] = example.ids[prefix:]
+                position_ids[row, start:end] = np.arange(prefix, len(example.ids))
+                targets[row, start : end - 1] = np.where(example.scored[prefix + 1 :], example.ids[prefix + 1 :], -100)
+                weights[row, start : end - 1] = example.weight
+                runs[row, start:end], branches[row, start:end] = number, branch
+                start = end
+        position_ids[row, start:] = np.arange(shape[1] - start)
+    batch = {"input_ids": input_ids, "position_ids": position_ids, "targets": targets, "weights": weights}
+    if any(prefix for pack in packs for prefix, _ in pack):
+        batch["attention_mask"] = _sees(runs, branches)
+    return batch
+
+
+def _sees(runs: np.ndarray, branches: np.ndarray) -> np.ndarray:
+    """Which token sees which: those before it in its own example, the shared beginning included."""
+    same_run = runs[:, :, None] == runs[:, None, :]
+    same_example = (branches[:, None, :] == 0) | (branches[:, :, None] == branches[:, None, :])
+    before = np.tri(runs.shape[1], dtype=bool)
+    seen: np.ndarray = (same_run & same_example & before)[:, None]
+    return seen

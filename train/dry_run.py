@@ -70,7 +70,7 @@ def _measured(config: TrainConfig, model: Any, tokenizer: Any, data: TokenizedDa
     device = accelerator.device_name(int(os.environ.get("LOCAL_RANK", "0")))
     loss = AnswerLoss(model.to(device), config.label_smoothing, config.neftune_noise_alpha)
     packs = plan[0][0][: config.per_device_train_batch_size]
-    batch = to_batch(data, packs, pad_id(tokenizer), device)
+    batch = to_batch(data, packs, pad_id(tokenizer), device, plan.shared)
     torch.manual_seed(config.seed)
     for _ in range(2):  # the first one warms up
         accelerator.synchronize()

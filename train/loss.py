@@ -30,7 +30,12 @@ class AnswerLoss(nn.Module):
         self.neftune_noise_alpha = neftune_noise_alpha
 
     def forward(
-        self, input_ids: torch.Tensor, position_ids: torch.Tensor, targets: torch.Tensor, weights: torch.Tensor
+        self,
+        input_ids: torch.Tensor,
+        position_ids: torch.Tensor,
+        targets: torch.Tensor,
+        weights: torch.Tensor,
+        attention_mask: torch.Tensor | None = None,
     ) -> torch.Tensor:
         """Summed, weighted cross-entropy in nats.
 
@@ -39,6 +44,7 @@ class AnswerLoss(nn.Module):
             position_ids: (B, T), restarting at 0 with each example of a pack.
             targets: (B, T), the token each position predicts; -100 where not scored.
             weights: (B, T), the factor of each target.
+            attention_mask: (B, 1, T, T), true where the row's token sees the column's; None where the positions say it.
 
         Returns:
             A scalar.
@@ -48,6 +54,11 @@ class AnswerLoss(nn.Module):
             embedded = embedded + _noise(embedded, position_ids, self.neftune_noise_alpha)
         # Without a cache and a mask, transformers reads the packs off the restarting positions and keeps them apart.
         read = {"inputs_embeds": embedded, "position_ids": position_ids, "use_cache": False}
+        if attention_mask is not None:
+            hidden_from = torch.finfo(embedded.dtype).min
+            read["attention_mask"] = torch.zeros_like(attention_mask, dtype=embedded.dtype).masked_fill_(
+                ~attention_mask, hidden_from
+            )
         scored = targets != -100
         head = self.model.get_output_embeddings()
         if is_plain_projection(self.model, head):

@@ -26,7 +26,7 @@ class MuonAdamW(torch.optim.AdamW):
         super().__init__(groups, lr=lr, betas=betas)
 
     @torch.no_grad()
-    def step(self, closure: Any = None) -> None:
+    def step(self, closure: Any = None) -> Any:
         """One step of every group; gradients must be there."""
         if closure is not None:
             raise ValueError("MuonAdamW.step takes no closure")

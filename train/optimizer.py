@@ -60,14 +60,16 @@ def set_learning_rate(optimizer: Any, rate: float) -> None:
 
 def _muon_groups(module: Any, config: TrainConfig) -> list[dict[str, Any]]:
     """The layers' matrices, for Muon; embeddings and projection, whose rows are words and not directions; vectors."""
-    layers, words, vectors = [], [], []
+    layers: list[Any] = []
+    words: list[Any] = []
+    vectors: list[Any] = []
     for name, parameter in module.named_parameters():
         if parameter.requires_grad:
             matrix, in_layer = _dimensions(parameter) == 2, ".layers." in name
             (layers if matrix and in_layer else words if matrix else vectors).append(parameter)
     decay = {"weight_decay": config.weight_decay, "lr_scale": 1.0}
     groups = [{"params": layers, "muon": True, **decay}, {"params": words, **decay}]
-    return groups + [{"params": vectors, "weight_decay": 0.0, "lr_scale": 1.0}]
+    return [*groups, {"params": vectors, "weight_decay": 0.0, "lr_scale": 1.0}]
 
 
 def _dimensions(parameter: Any) -> int:

@@ -9,6 +9,7 @@ import numpy as np
 
 from mentalglm.errors import UserError
 from train.config import TrainConfig
+from train.shared_prefixes import SharedPrefixes, divide, find_shared_prefixes, tokens_read
 from train.tokenized import TokenizedData
 
 Packs = list[list[int]]
@@ -29,6 +30,7 @@ class Plan:
         pack_tokens: Tokens of each pack.
         per_step: Packs in a step, over all ranks.
         micro_steps: Micro-steps in a step, over all ranks.
+        shared: Which examples of a pack share what they begin with; None where every example is read by itself.
     """
 
     members: np.ndarray
@@ -36,6 +38,7 @@ class Plan:
     pack_tokens: np.ndarray
     per_step: int
     micro_steps: int
+    shared: SharedPrefixes | None = None
 
     def __len__(self) -> int:
         """Steps."""
@@ -68,9 +71,10 @@ def plan_steps(data: TokenizedData, config: TrainConfig, world: int) -> Plan:
     micro_steps = config.gradient_accumulation_steps * world
     per_step = config.per_device_train_batch_size * micro_steps
     lengths = data.lengths
+    shared = find_shared_prefixes(data) if config.share_prefixes else None
     members, sizes, count = [], [], 0
     for epoch in range(config.num_train_epochs):
-        packs = pack(lengths.tolist(), config.max_seq_length, seed=config.seed * 1000 + epoch)
+        packs = _pack_epoch(lengths.tolist(), shared, config.max_seq_length, seed=config.seed * 1000 + epoch)
         members.append(np.fromiter((index for one in packs for index in one), dtype=np.int32, count=len(lengths)))
         sizes.append(np.fromiter(map(len, packs), dtype=np.int64, count=len(packs)))
         count += len(packs)
@@ -84,7 +88,19 @@ def plan_steps(data: TokenizedData, config: TrainConfig, world: int) -> Plan:
         )
     starts = np.concatenate([[0], np.cumsum(np.concatenate(sizes))])[: steps * per_step + 1]
     taken = np.concatenate(members)[: starts[-1]]
-    return Plan(taken, starts, np.add.reduceat(lengths[taken], starts[:-1]), per_step, micro_steps)
+    pack_tokens = np.add.reduceat(lengths[taken], starts[:-1])
+    if shared is not None:
+        bounds = pairwise(starts.tolist())
+        pack_tokens = np.array([tokens_read(taken[start:end].tolist(), lengths, shared) for start, end in bounds])
+    return Plan(taken, starts, pack_tokens, per_step, micro_steps, shared)
+
+
+def _pack_epoch(lengths: list[int], shared: SharedPrefixes | None, capacity: int, seed: int) -> Packs:
+    if shared is None:
+        return pack(lengths, capacity, seed)
+    units = divide(shared, lengths, capacity, seed)
+    packs = pack([tokens for tokens, _ in units], capacity, seed)
+    return [[number for unit in one for number in units[unit][1]] for one in packs]
 
 
 def pack(lengths: list[int], capacity: int, seed: int) -> Packs:

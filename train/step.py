@@ -10,6 +10,7 @@ from train.data import collate
 from train.optimizer import set_learning_rate
 from train.plan import Packs, Plan, pack, scored_weight
 from train.schedule import learning_rate_at
+from train.shared_prefixes import SharedPrefixes, pairs_compared, runs_of, tokens_read
 from train.tokenized import TokenizedData
 
 
@@ -21,9 +22,9 @@ class Step:
         loss: Mean over the step's scored tokens on all ranks, in nats.
         learning_rate: The rate it was taken at.
         grad_norm: Of all gradients before clipping; None where DeepSpeed does not say.
-        tokens: Tokens read on all ranks, padding excluded.
+        tokens: Tokens read on all ranks, padding excluded, what examples share counted once.
         scored_tokens: Those that the loss counts.
-        pairs: Pairs of tokens that attention compares, Σ L·(L+1)/2 over the examples' lengths L.
+        pairs: Pairs of tokens that attention compares.
         stopping: Whether any rank was asked to stop.
     """
 
@@ -62,7 +63,7 @@ def take_step(
     norm: float | None = None
     loss_sum = torch.zeros((), device=engine.device, dtype=torch.float64)
     for packs in micro_steps[rank::world]:
-        loss = engine(**to_batch(data, packs, pad, engine.device))
+        loss = engine(**to_batch(data, packs, pad, engine.device, plan.shared))
         loss_sum += loss.detach()
         # DeepSpeed averages over ranks and micro-steps; the mean wanted is over the step's scored tokens.
         engine.backward(loss * (world * config.gradient_accumulation_steps / scored))
@@ -72,15 +73,15 @@ def take_step(
     told = torch.stack([loss_sum, loss_sum.new_tensor(float(stop_asked))])
     dist.all_reduce(told)
     norm = engine.get_global_grad_norm() if norm is None else norm
-    members = [number for packs in micro_steps for one in packs for number in one]
-    lengths = data.lengths[members]
+    read = [one for packs in micro_steps for one in packs]
+    lengths, shared = data.lengths, plan.shared
     return Step(
         loss=told[0].item() / scored,
         learning_rate=rate,
         grad_norm=None if norm is None else float(norm),
-        tokens=int(lengths.sum()),
-        scored_tokens=int(data.scored_tokens[members].sum()),
-        pairs=int((lengths * (lengths + 1) // 2).sum()),
+        tokens=sum(tokens_read(one, lengths, shared) for one in read),
+        scored_tokens=sum(int(data.scored_tokens[one].sum()) for one in read),
+        pairs=sum(pairs_compared(one, lengths, shared) for one in read),
         stopping=told[1].item() > 0,
     )
 
@@ -149,9 +150,12 @@ def _plain_norm(engine: Any) -> float | None:
     return float(torch.nn.utils.get_total_norm(gradients))
 
 
-def to_batch(data: TokenizedData, packs: Packs, pad: int, device: Any) -> dict[str, Any]:
+def to_batch(
+    data: TokenizedData, packs: Packs, pad: int, device: Any, shared: SharedPrefixes | None = None
+) -> dict[str, Any]:
     """The tensors of :class:`train.loss.AnswerLoss` for ``packs``, on ``device``."""
     import torch
 
-    arrays = collate([[data[number] for number in one] for one in packs], pad)
+    runs = [[(prefix, [data[number] for number in run]) for prefix, run in runs_of(one, shared)] for one in packs]
+    arrays = collate(runs, pad)
     return {key: torch.from_numpy(value).to(device) for key, value in arrays.items()}

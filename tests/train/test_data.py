@@ -42,7 +42,7 @@ def test_collate_shifts_the_targets_and_scores_no_padding() -> None:
     first = example([11, 12, 13, 14], [0, 0, 1, 1], 1.0)
     second = example([21, 22, 23], [1, 1, 1], 0.5)
     third = example([31, 32], [0, 1], 2.0)
-    batch = collate([[first, second], [third]], pad=0)
+    batch = collate([[(0, [first]), (0, [second])], [(0, [third])]], pad=0)
     no = -100
     assert batch["input_ids"].tolist() == [[11, 12, 13, 14, 21, 22, 23], [31, 32, 0, 0, 0, 0, 0]]
     assert batch["position_ids"].tolist() == [[0, 1, 2, 3, 0, 1, 2], [0, 1, 0, 1, 2, 3, 4]]
@@ -50,6 +50,25 @@ def test_collate_shifts_the_targets_and_scores_no_padding() -> None:
     scored = batch["targets"] != no
     assert batch["weights"][scored].tolist() == [1.0, 1.0, 0.5, 0.5, 2.0]
     assert batch["weights"][1, 2:].tolist() == [0.0] * 5
+    assert "attention_mask" not in batch
+
+
+def test_collate_lays_a_shared_beginning_down_once() -> None:
+    def example(ids: list[int], scored: list[int], weight: float) -> Example:
+        return Example(np.array(ids), np.array(scored, dtype=bool), weight)
+
+    first = example([1, 2, 3, 14, 15], [0, 0, 0, 0, 1], 1.0)
+    second = example([1, 2, 3, 24, 25, 26], [0, 0, 0, 0, 1, 1], 0.5)
+    third = example([31, 32], [0, 1], 2.0)
+    batch = collate([[(3, [first, second]), (0, [third])]], pad=0)
+    no = -100
+    assert batch["input_ids"].tolist() == [[1, 2, 3, 14, 15, 24, 25, 26, 31, 32]]
+    assert batch["position_ids"].tolist() == [[0, 1, 2, 3, 4, 3, 4, 5, 0, 1]]
+    assert batch["targets"].tolist() == [[no, no, no, 15, no, 25, 26, no, 32, no]]
+    assert batch["weights"][0, [3, 5, 6, 8]].tolist() == [1.0, 0.5, 0.5, 2.0]
+    seen = [np.flatnonzero(row).tolist() for row in batch["attention_mask"][0, 0]]
+    assert seen[:5] == [[0], [0, 1], [0, 1, 2], [0, 1, 2, 3], [0, 1, 2, 3, 4]]
+    assert seen[5:] == [[0, 1, 2, 5], [0, 1, 2, 5, 6], [0, 1, 2, 5, 6, 7], [8], [8, 9]]
 
 
 def test_a_folder_s_own_tasks_become_known_and_a_broken_one_is_named_before_any_training(tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ def test_a_small_model_is_loaded_and_timed(data: Path, tmp_path: Path, capsys: p
     base = save_tiny(tmp_path / "base")
     shown = told(capsys, output_dir=tmp_path / "out", model=str(base), data=data, num_train_epochs=20)
     assert "54,496 parameters, 54,496 trained (100.00%)" in shown
-    assert "24 examples, 901 tokens" in shown
+    assert "24 examples, 909 tokens" in shown
     assert "80 steps of 2 packs" in shown
     assert re.search(r"a rank at the peak", shown)
     assert re.search(r"time about \d+ (s|min) on cpu \(\d+\.\d\d s for a micro-step, measured", shown)

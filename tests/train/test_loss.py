@@ -25,8 +25,12 @@ def examples(count: int = 6) -> list[Example]:
     return made
 
 
+def _apart(packs: list[list[Example]]) -> list[list[tuple[int, list[Example]]]]:
+    return [[(0, [example]) for example in pack] for pack in packs]
+
+
 def loss_of(packs: list[list[Example]], smoothing: float = 0.0) -> torch.Tensor:
-    batch = {key: torch.from_numpy(value) for key, value in collate(packs, pad=0).items()}
+    batch = {key: torch.from_numpy(value) for key, value in collate(_apart(packs), pad=0).items()}
     return AnswerLoss(tiny_model(), smoothing)(**batch)
 
 
@@ -126,7 +130,7 @@ def test_the_projection_in_bf16_is_near_the_one_in_fp32() -> None:
 
 def test_neftune_disturbs_training_alone_and_by_the_length_of_the_example() -> None:
     [example] = examples(1)
-    batch = {key: torch.from_numpy(value) for key, value in collate([[example]], pad=0).items()}
+    batch = {key: torch.from_numpy(value) for key, value in collate(_apart([[example]]), pad=0).items()}
     module = AnswerLoss(tiny_model(), neftune_noise_alpha=5)
     with torch.no_grad():
         assert module.eval()(**batch).item() == AnswerLoss(tiny_model())(**batch).item()

@@ -14,7 +14,7 @@ from train.optimizer import make_optimizer
 @pytest.mark.parametrize("shape", [(8, 8), (8, 20), (20, 8), (1, 5)])
 def test_singular_values_come_near_one(shape: tuple[int, int]) -> None:
     matrix = torch.randn(shape, generator=torch.Generator().manual_seed(0))
-    left, values, right = torch.linalg.svd(matrix, full_matrices=False)
+    left, _values, right = torch.linalg.svd(matrix, full_matrices=False)
     found = orthogonal(matrix)
     assert torch.linalg.svdvals(found).sub(1).abs().max() < 0.35
     # The directions are those of the matrix: only the values change.
