@@ -18,19 +18,33 @@ _HERE = Path(__file__).parent
 _SYSTEM_FONTS = ["system-ui", "PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", "Noto Sans SC", "sans-serif"]
 
 
-def serve(model: str | None = None, port: int | None = None, lang: Lang = "zh") -> None:
+def serve(
+    model: str | None = None,
+    port: int | None = None,
+    lang: Lang = "zh",
+    *,
+    device: str | None = None,
+    quantization: str | None = None,
+    abstain: bool = False,
+) -> None:
     """Serves the page on the loopback address until interrupted.
 
     Args:
         model: A folder or a model's name; None for the embedded model.
         port: The port; None for the first free one from 7860.
         lang: The language the page opens in.
+        device: Such as ``cpu`` or ``cuda``.
+        quantization: ``int8`` on CPU; ``int8`` or ``int4`` on CUDA.
+        abstain: Hold back decisions that are too uncertain for the error rate the model was calibrated for.
 
     Raises:
         UserError: The model cannot be loaded, or the port is taken.
     """
     load_hotlines()  # A site's own file with a mistake in it must fail now, not under the first grave result.
-    page = build_page(Analyzer.load(model), lang)
+    analyzer = Analyzer.load(model, device=device, quantization=quantization, abstain=abstain)
+    if abstain:
+        analyzer.check_tasks(["all"])  # a model that was not calibrated to abstain is refused now
+    page = build_page(analyzer, lang)
     page.queue(api_open=False)
     _bypass_proxy()
     try:

@@ -16,6 +16,7 @@ from mentalglm.analyzer import Analyzer, check_text
 from mentalglm.errors import UserError
 from mentalglm.hotlines import crisis_notice, disclaimer, load_hotlines
 from mentalglm.models import add_tasks_of
+from mentalglm.options import Options, check_options
 from mentalglm.progress import Meter, with_progress
 from mentalglm.readers import BadRow, Posts, Row, open_posts
 from mentalglm.result_tables import Layout
@@ -41,7 +42,7 @@ class Request:
     file: str | None
     column: str | None
     tasks: list[str]
-    labels_only: bool
+    options: Options
     format: str
     out: Path | None
     lang: Any
@@ -66,6 +67,7 @@ def run(request: Request, model: str | None, source: dict[str, Any]) -> int:
     """
     if request.text is not None:
         check_text(request.text)
+    check_options(request.options)
     load_hotlines()  # a site's own file is checked before the work, not at its end
     # Tasks are checked and the files are opened before the model is loaded: a slip should not cost a wait.
     add_tasks_of(None if model is None else Path(model))
@@ -85,10 +87,10 @@ def run(request: Request, model: str | None, source: dict[str, Any]) -> int:
         "weights": _state_of(Path(model)) if model is not None else mentalglm.__version__,
         "version": mentalglm.__version__,
         **{name: value for name, value in source.items() if name not in _NO_MATTER},
-        **{"task": tasks, "labels_only": request.labels_only, "format": request.format, "lang": request.lang},
+        **{"task": tasks, **request.options, "format": request.format, "lang": request.lang},
         **{"file": request.file is not None, "columns": posts.columns, "column": posts.column},
     }
-    answers = partial(analyzer.analyze_each, task=tasks, labels_only=request.labels_only)
+    answers = partial(analyzer.analyze_each, task=tasks, **request.options)
     tally = write_results(answers, posts, tasks, request, settings)
     notice = crisis_notice(tally.crisis, request.lang)
     # Text is for the reader of the result; the rest goes to programs, so what people must know goes to stderr.
@@ -117,7 +119,8 @@ def write_results(
         # Spreadsheet programs take CSV for the system's old encoding unless it begins with a byte-order mark.
         if request.format == "csv" and request.out is not None and tally.rows == 0:
             output.file.write("\ufeff")
-        layout = Layout(request.lang, posts.columns, posts.column, at_start=tally.rows == 0)
+        faithfulness = request.options.get("faithfulness", False)
+        layout = Layout(request.lang, posts.columns, posts.column, tally.rows == 0, faithfulness)
         writer = WRITERS[request.format](output.file, layout)
         chunks = _answered(answers, posts.rows, tasks)
         if request.file is not None:

@@ -12,6 +12,7 @@ from mentalglm import __doc__ as about
 from mentalglm.doctor import doctor
 from mentalglm.errors import UserError, exit_on_user_error
 from mentalglm.models.convert import convert
+from mentalglm.options import Options
 from mentalglm.server.cli import serve
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=about)
@@ -27,6 +28,12 @@ def analyze(
     column: Annotated[str | None, typer.Option(help="The column that holds the post (default: text).")] = None,
     task: Annotated[str, typer.Option(help="Task names, separated by commas, or all.")] = "all",
     labels_only: Annotated[bool, typer.Option("--labels-only", help="No evidence and no explanation.")] = False,
+    faithfulness: Annotated[
+        bool, typer.Option("--faithfulness", help="Also measure whether the labels rest on the evidence: slower.")
+    ] = False,
+    max_explanation_characters: Annotated[
+        int | None, typer.Option(help="End a longer explanation with its last sentence within.")
+    ] = None,
     abstain: Annotated[
         bool, typer.Option("--abstain", help="Make no decision where the calibrated error rate allows none.")
     ] = False,
@@ -58,7 +65,11 @@ def analyze(
     if format not in FORMATS:
         raise UserError(f"--format {format!r} is not known; use {', '.join(FORMATS)}")
     _check_language(lang)
-    request = Request(text, file, column, _names(task), labels_only, format, out, lang)
+    if faithfulness and labels_only:
+        raise UserError("--faithfulness measures evidence, which --labels-only leaves out; take one of them out")
+    options: Options = {"labels_only": labels_only, "faithfulness": faithfulness}
+    options["max_explanation_characters"] = max_explanation_characters
+    request = Request(text, file, column, _names(task), options, format, out, lang)
     source: dict[str, Any] = {"device": device, "dtype": dtype, "revision": revision, "abstain": abstain}
     source["quantization"] = quantization
     if endpoint or endpoint_model:
@@ -74,14 +85,21 @@ def analyze(
 
 @app.command()
 @exit_on_user_error()
-def tasks(lang: Annotated[str, typer.Option(help="zh or en.")] = "zh") -> None:
+def tasks(
+    lang: Annotated[str, typer.Option(help="zh or en.")] = "zh",
+    model: Annotated[Path | None, typer.Option(help="Also the tasks of this model's own, from its folder.")] = None,
+) -> None:
     """List the tasks: name, kind, what is asked, labels."""
     _check_language(lang)
+    if model is not None and not model.is_dir():
+        raise UserError(f"--model {model} is no folder; tasks of its own lie in a model's folder", "missing_file")
     from rich.console import Console
     from rich.table import Table
 
+    from mentalglm.models import add_tasks_of
     from mentalglm.tasks import load_task, task_names
 
+    add_tasks_of(model)
     heads = ("任务", "类型", "语言", "所问", "标签") if lang == "zh" else ("task", "kind", "language", "asks", "labels")
     table = Table(*heads, show_lines=True)
     for name in task_names():

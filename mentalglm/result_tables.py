@@ -11,7 +11,9 @@ _HEAD = [
     "row", "task", "text", "labels", "display", "probability", "evidence", "explanation", "crisis", "conflicts",
     "abstained", "candidates", "parsed", "error",
 ]  # fmt: skip
+_FAITHFULNESS = ["comprehensiveness", "sufficiency", "agrees"]
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_MEASURED = re.compile(r"-\d\.\d{3}")  # what faithfulness may be: a number below nought, no formula
 _LONG_NUMBER = re.compile(r"0\d+|\d{12,}")  # Excel drops leading zeros, and all digits behind the fifteenth
 
 
@@ -24,25 +26,28 @@ class Layout:
         columns: The input's columns; none for lines of text.
         post: The one of them that holds the post.
         at_start: Whether the file begins here; false where an earlier run began it.
+        faithfulness: Whether faithfulness was asked for and has columns.
     """
 
     lang: str
     columns: tuple[str, ...] = ()
     post: str | None = None
     at_start: bool = True
+    faithfulness: bool = False
 
 
-def table_head(columns: Sequence[str], post: str | None) -> list[str]:
+def table_head(columns: Sequence[str], post: str | None, faithfulness: bool = False) -> list[str]:
     """The names of a result table's columns.
 
     Args:
         columns: The input's columns, which come first, as they are.
         post: The one of them that holds the post, which is then not repeated.
+        faithfulness: Whether it has columns, which come last.
 
     Returns:
         The input's columns, then those of the result; a name that the input has already begins with ``mentalglm_``.
     """
-    own = [name for name in _HEAD if name != "text" or post is None]
+    own = [name for name in _HEAD if name != "text" or post is None] + _FAITHFULNESS * faithfulness
     taken, head = set(columns), [sound_text(name) for name in columns]
     for name in own:
         while name in taken:
@@ -64,7 +69,19 @@ def table_rows(
     """
     blank = [""] * (len(layout.columns) - len(cells))
     front = [*map(sound_text, cells), *blank, "" if row is None else str(row)]
-    return [[*front, result.task, *_cells_of(result, layout.lang, layout.post is None)] for result in results]
+    return [
+        [*front, result.task, *_cells_of(result, layout.lang, layout.post is None)]
+        + _faithfulness_of(result) * layout.faithfulness
+        for result in results
+    ]
+
+
+def _faithfulness_of(result: Analysis | RowError) -> list[str]:
+    found = result.faithfulness if isinstance(result, Analysis) else None
+    if found is None:
+        return [""] * len(_FAITHFULNESS)
+    drops = ["" if drop is None else f"{drop:.3f}" for drop in (found.comprehensiveness, found.sufficiency)]
+    return [*drops, "" if found.agrees is None else str(found.agrees).lower()]
 
 
 def _cells_of(result: Analysis | RowError, lang: str, repeats_post: bool) -> list[str]:
@@ -99,6 +116,8 @@ def neutral_cell(text: str) -> str:
     Such a cell begins with an apostrophe, which is what one types into a spreadsheet to mean text.
     """
     # Excel with an East Asian input method may read the full-width signs as the plain ones.
+    if _MEASURED.fullmatch(text):
+        return text
     if text.startswith(tuple("=+-@＝＋－＠\t\r\n")) or _LONG_NUMBER.fullmatch(text):
         return "'" + text
     return text

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from mentalglm.analysis import Analysis, RowError
+from mentalglm.analysis import Analysis, Faithfulness, RowError
 from mentalglm.result_tables import Layout, neutral_cell, table_head, table_rows
 from mentalglm.result_tables import display_of as display_of
 from mentalglm.tasks import load_task
@@ -15,10 +15,13 @@ from mentalglm.workbook import write_workbook
 _WORDS = {
     "zh": {"row": "第 {} 行", "evidence": "依据", "none": "无", "reason": "理由", "conflict": "相互矛盾",
            "error": "出错", "unparsed": "回答无法解读：不能得出任何结论，尤其不等于“没有风险”", "no_label": "未见",
-           "open": "未作判断，可能是："},
+           "open": "未作判断，可能是：", "faithful": "依据可信度",
+           "without": "去掉依据后概率下降 {:.2f}", "alone": "只留依据时下降 {:.2f}", "disagrees": "解释与标签不符"},
     "en": {"row": "row {}", "evidence": "evidence", "none": "none", "reason": "reason", "conflict": "conflict",
            "unparsed": "the answer could not be read: nothing follows from it, least of all \"no risk\"",
-           "error": "error", "no_label": "none found", "open": "not decided; possible: "},
+           "error": "error", "no_label": "none found", "open": "not decided; possible: ", "faithful": "faithfulness",
+           "without": "without the evidence the probability falls by {:.2f}",
+           "alone": "with the evidence alone by {:.2f}", "disagrees": "the explanation disagrees with the label"},
 }  # fmt: skip
 
 
@@ -43,7 +46,7 @@ class Csv:
     def __init__(self, file: IO[str], layout: Layout) -> None:
         self.writer, self.layout = csv.writer(file), layout
         if layout.at_start:
-            self.writer.writerow(map(neutral_cell, table_head(layout.columns, layout.post)))
+            self.writer.writerow(map(neutral_cell, table_head(layout.columns, layout.post, layout.faithfulness)))
 
     def write(self, row: int | None, results: Sequence[Analysis | RowError], cells: Sequence[str] = ()) -> None:
         """Writes the results of one row."""
@@ -57,7 +60,7 @@ class SheetLines:
     def __init__(self, file: IO[str], layout: Layout) -> None:
         self.file, self.layout = file, layout
         if layout.at_start:
-            self.file.write(json_line(table_head(layout.columns, layout.post)) + "\n")
+            self.file.write(json_line(table_head(layout.columns, layout.post, layout.faithfulness)) + "\n")
 
     def write(self, row: int | None, results: Sequence[Analysis | RowError], cells: Sequence[str] = ()) -> None:
         """Writes the results of one row."""
@@ -115,8 +118,17 @@ class Text:
             none = self.words["none"]
             for name, value in (("evidence", quotes or none), ("reason", result.explanation or none)):
                 self.console.print(Styled(f"    {self.words[name]}  ", style="dim") + printable(value))
+        if result.faithfulness is not None and (told := self._faithfulness(result.faithfulness)):
+            self.console.print(Styled(f"    {self.words['faithful']}  ", style="dim") + told)
         for conflict in result.conflicts:
             self.console.print(Styled(f"    {self.words['conflict']}  {conflict}", style="yellow"))
+
+    def _faithfulness(self, found: Faithfulness) -> str:
+        drops = (("without", found.comprehensiveness), ("alone", found.sufficiency))
+        told = [self.words[name].format(drop) for name, drop in drops if drop is not None]
+        if found.agrees is False:
+            told.append(self.words["disagrees"])
+        return ("，" if self.lang == "zh" else ", ").join(told)
 
     def _labels(self, result: Analysis) -> str:
         said = [self._shown(result, result.labels)] if result.labels else []

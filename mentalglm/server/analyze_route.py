@@ -10,6 +10,7 @@ from mentalglm.analysis import Analysis, ErrorInfo, RowError, gravest
 from mentalglm.analyzer import check_text
 from mentalglm.errors import UserError
 from mentalglm.hotlines import crisis_notice, disclaimer
+from mentalglm.options import Options
 from mentalglm.server.bodies import AnalyzeBody
 from mentalglm.server.problem import Problem
 from mentalglm.server.settings import Settings
@@ -38,7 +39,9 @@ async def analyze(body: AnalyzeBody, request: Request, worker: Worker, settings:
     if refused and not isinstance(body.posts, list):
         raise refused[0]
     good = [row for row in range(len(posts)) if row not in refused]
-    futures = worker.analyze([posts[row] for row in good], tasks, body.labels_only)
+    options: Options = {"labels_only": body.labels_only, "faithfulness": body.faithfulness}
+    options["max_explanation_characters"] = body.max_explanation_characters
+    futures = worker.analyze([posts[row] for row in good], tasks, options)
     answers = await within(asyncio.gather(*map(asyncio.wrap_future, futures)), request, settings.timeout)
     by_row = dict(zip(good, answers, strict=True))
     results: list[dict[str, Any]] = []

@@ -27,12 +27,16 @@ class AnalyzeBody(_Body):
         posts: One post or a list of them.
         task: One task, several, or ``all`` that the model was taught.
         labels_only: Leave evidence and explanation out, which is many times faster.
+        faithfulness: Also measure whether the labels rest on the evidence, for which posts are read twice more.
+        max_explanation_characters: An explanation that is longer ends with its last sentence within.
         lang: The language of the notice and the disclaimer.
     """
 
     posts: _Posts
     task: str | list[str] = "all"
     labels_only: bool = False
+    faithfulness: bool = False
+    max_explanation_characters: int | None = Field(None, ge=2)
     lang: Literal["zh", "en"] = "zh"
 
 

@@ -14,6 +14,10 @@ def serve(
     device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1 …")] = None,
     dtype: Annotated[str | None, typer.Option(help="fp32, bf16 or fp16.")] = None,
     revision: Annotated[str | None, typer.Option(help="Revision of a hub model.")] = None,
+    quantization: Annotated[str | None, typer.Option(help="int8 on cpu; int8 or int4 on cuda.")] = None,
+    abstain: Annotated[
+        bool, typer.Option("--abstain", help="Make no decision where the calibrated error rate allows none.")
+    ] = False,
     style: Annotated[str | None, typer.Option(help="How a foreign model is asked, such as imhi.")] = None,
     host: Annotated[str, typer.Option(help="Address to listen at; others than this machine's own need a key.")] = (
         "127.0.0.1"
@@ -50,6 +54,7 @@ def serve(
         max_new_tokens=max_new_tokens,
         timeout=timeout,
         grace=grace,
+        abstain=abstain,
         quiet=quiet,
     )
     from mentalglm.server.run import bind, run
@@ -57,4 +62,4 @@ def serve(
     listener = bind(settings)
     from mentalglm.models import load_model
 
-    run(load_model(model, device, dtype, revision), style, settings, listener)
+    run(load_model(model, device, dtype, revision, quantization), style, settings, listener)

@@ -4,6 +4,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 from mentalglm.analysis import Analysis
+from mentalglm.options import Options
 
 # Characters of a prompt that are not the post's, about: posts of 5 and of 20 characters take the same time.
 _QUESTION = 50
@@ -11,11 +12,11 @@ _QUESTION = 50
 
 @dataclass(frozen=True, eq=False)
 class Post:
-    """One post, what is asked of it, and where the answers go, by task as given."""
+    """One post, what is asked of it and how, and where the answers go, by task as given."""
 
     text: str
     tasks: tuple[str, ...]
-    labels_only: bool
+    options: Options
     answers: "Future[list[Analysis]]" = field(default_factory=Future)
 
 
@@ -34,7 +35,7 @@ def take_alike(waiting: list[Post], size: int) -> tuple[list[Post], list[Post]]:
     alike = [
         (abs(len(post.text) - len(oldest.text)), place)
         for place, post in enumerate(waiting)
-        if (post.tasks, post.labels_only) == (oldest.tasks, oldest.labels_only)
+        if (post.tasks, post.options) == (oldest.tasks, oldest.options)
         and length <= 2 * (len(post.text) + _QUESTION) <= 4 * length
     ]
     places = {place for _, place in sorted(alike)[:size]}

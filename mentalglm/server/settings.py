@@ -23,6 +23,7 @@ class Settings:
         max_new_tokens: Tokens that a chat may write, whatever it asks for.
         timeout: Seconds that a request may take, waiting included.
         grace: Seconds that a stopping server gives to what it has in hand.
+        abstain: Whether decisions too uncertain for the calibrated error rate are held back.
         quiet: Whether the line per request is left out.
     """
 
@@ -37,6 +38,7 @@ class Settings:
     max_new_tokens: int = 1024
     timeout: float = 120.0
     grace: float = 30.0
+    abstain: bool = False
     quiet: bool = False
 
     def __post_init__(self) -> None:

@@ -13,6 +13,7 @@ from concurrent.futures import Future
 from mentalglm.analysis import Analysis
 from mentalglm.analyzer import Analyzer
 from mentalglm.models import LoadedModel
+from mentalglm.options import Options
 from mentalglm.server.chat_batch import ChatBatch
 from mentalglm.server.chat_job import CANCELLED, ChatJob, Event, Finished
 from mentalglm.server.metrics import Metrics
@@ -32,7 +33,9 @@ class Worker:
     """
 
     def __init__(self, loaded: LoadedModel, style: str | None, settings: Settings, metrics: Metrics) -> None:
-        self.analyzer = Analyzer(loaded, style, settings.batch_size)
+        self.analyzer = Analyzer(loaded, style, settings.batch_size, settings.abstain)
+        if settings.abstain and self.analyzer.tasks:
+            self.analyzer.check_tasks(["all"])  # a model that was not calibrated to abstain is refused at the start
         self.name = loaded.name
         self._settings, self._metrics = settings, metrics
         self._chat = ChatBatch(loaded)
@@ -64,7 +67,7 @@ class Worker:
         """Analyses one sentence and waits for it: the first use of a grammar and of a batch takes seconds."""
         tasks = self.analyzer.tasks[:1]
         if tasks:
-            self.analyze(["今天天气很好。"], tasks, labels_only=False)[0].result()
+            self.analyze(["今天天气很好。"], tasks, {})[0].result()
 
     def close(self, seconds: float) -> None:
         """Takes nothing more, and waits until all that was accepted is done, but no longer than ``seconds``."""
@@ -73,13 +76,13 @@ class Worker:
             self._wake.notify()
         self._thread.join(seconds)
 
-    def analyze(self, texts: list[str], tasks: list[str], labels_only: bool) -> "list[Future[list[Analysis]]]":
+    def analyze(self, texts: list[str], tasks: list[str], options: Options) -> "list[Future[list[Analysis]]]":
         """Puts posts into the queue; each one's analyses come by task as given.
 
         Raises:
             Problem: There is too much in hand, or the server is stopping.
         """
-        posts = [Post(text, tuple(tasks), labels_only) for text in texts]
+        posts = [Post(text, tuple(tasks), options) for text in texts]
         with self._wake:
             self._admit(len(posts) * len(tasks))
             self._posts.extend(posts)
@@ -168,7 +171,7 @@ class Worker:
         """Analyses posts of one kind; if that fails, by halves, so that one post cannot spoil another's answer."""
         tasks = list(batch[0].tasks)
         try:
-            answers = self.analyzer.analyze([post.text for post in batch], tasks, labels_only=batch[0].labels_only)
+            answers = self.analyzer.analyze([post.text for post in batch], tasks, **batch[0].options)
         except Exception as error:
             self._metrics.count("mentalglm_failures_total")
             if len(batch) == 1:

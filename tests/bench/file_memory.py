@@ -80,7 +80,7 @@ def without_model(path: str, form: str, out: str) -> None:
             prompt_hash="none",
         )
 
-    request = Request(None, path, None, [TASK], False, form, Path(out), "zh")
+    request = Request(None, path, None, [TASK], {"labels_only": False}, form, Path(out), "zh")
     write_results(answers, open_posts(path), [TASK], request, {})
 
 

@@ -389,3 +389,44 @@ def test_bytes_that_are_no_text_are_one_line() -> None:
 def test_the_task_list_goes_through_a_pipe_of_any_encoding() -> None:
     done = in_a_shell(["tasks"])
     assert done.returncode == 0 and "高自杀风险" in done.stdout.decode("utf-8")
+
+
+# How answers are asked for.
+
+
+def test_an_explanation_is_as_long_as_asked_for(ask: Callable[..., Result]) -> None:
+    asked = (SENTENCES[0], "--task", "suicide_risk", "--format", "json")
+    (free,), (short,) = (objects(ask(*asked, *more)) for more in ([], ["--max-explanation-characters", "4"]))
+    assert len(free["explanation"] or "") > 4
+    assert len(short["explanation"]) <= 4
+    assert "max_explanation_characters is 1" in refusal(ask(*asked, "--max-explanation-characters", "1"))
+
+
+def test_faithfulness_is_measured_on_request_and_has_columns_of_its_own(
+    ask: Callable[..., Result], tmp_path: Path
+) -> None:
+    posts = tmp_path / "posts.csv"
+    posts.write_text("text\n" + "\n".join(SENTENCES[:3]) + "\n", encoding="utf-8")
+    asked = ("--file", posts, "--task", "suicide_risk")
+    found = objects(ask(*asked, "--faithfulness", "--format", "json"))
+    assert all(one["faithfulness"] is not None for one in found)
+    assert all(one["faithfulness"] is None for one in objects(ask(*asked, "--format", "json")))
+    rows = list(csv.DictReader(io.StringIO(ask(*asked, "--faithfulness", "--format", "csv").stdout)))
+    plain = list(csv.DictReader(io.StringIO(ask(*asked, "--format", "csv").stdout)))
+    assert [name for name in rows[0] if name not in plain[0]] == ["comprehensiveness", "sufficiency", "agrees"]
+    for row, one in zip(rows, found, strict=True):
+        drop = one["faithfulness"]["comprehensiveness"]
+        assert row["comprehensiveness"] == ("" if drop is None else f"{drop:.3f}")
+    if any(one["faithfulness"]["comprehensiveness"] is not None for one in found):
+        assert "去掉依据后概率下降" in ask(*asked, "--faithfulness").stdout
+    assert "--labels-only" in refusal(ask(*asked, "--faithfulness", "--labels-only"))
+
+
+def test_a_models_own_tasks_are_listed(tmp_path: Path) -> None:
+    (tmp_path / "tasks").mkdir()
+    own = "{name: pets, kind: single, language: zh, question: 养了什么？, labels: [猫, 狗]}"
+    (tmp_path / "tasks" / "pets.yaml").write_text(own, encoding="utf-8")
+    (tmp_path / "mentalglm.json").write_text('{"tasks": ["pets"]}', encoding="utf-8")
+    assert "pets" not in mentalglm("tasks").stdout
+    assert "pets" in mentalglm("tasks", "--model", tmp_path).stdout
+    assert "is no folder" in refusal(mentalglm("tasks", "--model", tmp_path / "none"))

@@ -71,7 +71,7 @@ def answers(texts: list[str]) -> list[list[Analysis] | ErrorInfo]:
 
 
 def run(posts: Path, out: Path, form: str, **settings: Any) -> Tally:
-    request = Request(None, str(posts), None, TASKS, False, form, out, "zh")
+    request = Request(None, str(posts), None, TASKS, {"labels_only": False}, form, out, "zh")
     return write_results(answers, open_posts(posts), TASKS, request, {"format": form, **settings})
 
 
@@ -120,7 +120,7 @@ def stopped(posts: Path, out: Path, form: str, rows: int) -> None:
         left[0] -= 1
         return answers(texts)
 
-    request = Request(None, str(posts), None, TASKS, False, form, out, "zh")
+    request = Request(None, str(posts), None, TASKS, {"labels_only": False}, form, out, "zh")
     with pytest.raises(KeyboardInterrupt):
         write_results(stop, open_posts(posts), TASKS, request, {"format": form})
 

@@ -257,7 +257,7 @@ def test_posts_stay_inside_unless_they_may_leave() -> None:
 def test_a_file_that_broke_off_is_gone_on_with(gateway: Gateway, tmp_path: Path) -> None:
     path, out = tmp_path / "posts.txt", tmp_path / "out.jsonl"
     path.write_text("\n".join(SENTENCES[place % 20] + str(place) for place in range(150)), encoding="utf-8")
-    request = Request(None, str(path), None, ["emotional_safety"], True, "json", out, "zh")
+    request = Request(None, str(path), None, ["emotional_safety"], {"labels_only": True}, "json", out, "zh")
     source = {"endpoints": [gateway.url], "model": "embedded", "concurrency": 8}
     gateway.fault = lambda place: (401, {}) if place > 100 else None
     with pytest.raises(UserError, match="key was refused"):

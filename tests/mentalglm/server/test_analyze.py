@@ -76,6 +76,7 @@ def test_thirty_two_clients_are_answered_together_and_as_if_alone(served: Served
 
 def test_requests_of_different_kinds_do_not_mix(served: Served, analyzer: Analyzer) -> None:
     kinds: list[dict[str, Any]] = [{"task": name, "labels_only": bare} for name in TASKS for bare in (True, False)]
+    kinds += [{"task": TASKS[0], "faithfulness": True}, {"task": TASKS[0], "max_explanation_characters": 5}]
     expected = [analyzer.analyze(SENTENCES[1], **kind).model_dump() for kind in kinds]
     with ThreadPoolExecutor(24) as clients:
         answers = list(clients.map(lambda kind: post(served, posts=SENTENCES[1], **kind), kinds * 2))

@@ -124,13 +124,13 @@ def test_a_row_that_joins_reads_on_as_if_alone(sharp_model: Any) -> None:
     st.integers(1, 20),
 )
 def test_batches_hold_posts_alike_and_nobody_is_forgotten(posts: list[tuple[int, str, bool]], size: int) -> None:
-    waiting = [Post("字" * length, (task,), bare) for length, task, bare in posts]
+    waiting = [Post("字" * length, (task,), {"labels_only": bare}) for length, task, bare in posts]
     seen: list[Post] = []
     while waiting:
         oldest = waiting[0]
         batch, rest = take_alike(waiting, size)
         assert batch[0] is oldest and len(batch) <= size
-        assert {(post.tasks, post.labels_only) for post in batch} == {(oldest.tasks, oldest.labels_only)}
+        assert all((post.tasks, post.options) == (oldest.tasks, oldest.options) for post in batch)
         assert all(len(post.text) <= 2 * len(oldest.text) + 50 for post in batch)
         assert [post for post in waiting if post in batch or post in rest] == waiting
         assert len(batch) + len(rest) == len(waiting)
