@@ -70,6 +70,17 @@ def figures(
         typer.echo(path)
 
 
+@app.command()
+def posts(
+    files: Annotated[list[Path], typer.Argument(help="Posts as instructions/open/GUIDE.md has them written (JSONL).")],
+    into: Annotated[Path, typer.Option(help="The folder of record files.")] = Path(__file__).parent / "open/records",
+) -> None:
+    """Add posts written under the open corpus's guide to its records."""
+    from instructions.open_posts import add_open_posts
+
+    typer.echo(f"{into}: {add_open_posts(files, into)} posts added")
+
+
 app.command("import")(import_workbook)
 app.command()(explain)
 app.command()(translate)

@@ -65,7 +65,7 @@ def instruction_of(drawn: Drawn, style: str, seed: int, label_only_weight: float
     row = drawn.row
     record, evidence_marked = row.record, row.evidence_marked
     if drawn.label_only_copy:
-        labels_alone = {"id": f"{record.id}#labels-{drawn.label_only_copy}", "evidence": [], "explanation": None}
+        labels_alone: dict[str, object] = {"id": f"{record.id}#labels-{drawn.label_only_copy}", "evidence": [], "explanation": None}
         record, evidence_marked = record.model_copy(update=labels_alone), False
     elif drawn.repeat:
         record = record.model_copy(update={"id": f"{record.id}#{drawn.repeat + 1}"})
