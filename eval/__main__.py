@@ -1,4 +1,4 @@
-"""The commands: run, score, compare, aggregate, slice, report, ls, validate, export."""
+"""The commands: run, score, meta, compare, aggregate, slice, report, sheet, ratings, ls, validate, export."""
 
 import sys
 from pathlib import Path
@@ -29,7 +29,9 @@ def run(
     data: DataOption = None,
     model: Annotated[
         str | None,
-        typer.Option(help="A folder or name, or majority, always-positive, tfidf; the embedded model by default."),
+        typer.Option(
+            help="A folder, a name, or a baseline: majority, always-positive, lexicon, tfidf, encoder:…; else embedded."
+        ),
     ] = None,
     out: Annotated[
         Path | None, typer.Option(help="The run's folder, runs/TIME by default; named again, it resumes.")
@@ -52,8 +54,28 @@ def run(
     batch_size: Annotated[int, typer.Option(min=1, help="Posts per call of the model.")] = 16,
     text_column: Annotated[str | None, typer.Option(help="The column of the post; text by default.")] = None,
     label_column: Annotated[str | None, typer.Option(help="The column of the labels; labels by default.")] = None,
+    held_out_by: Annotated[
+        str | None, typer.Option(help="Hold whole authors out: a column whose values stay on one side.")
+    ] = None,
+    held_out_share: Annotated[
+        float | None, typer.Option(min=0.01, max=0.99, help="So many of its values; 0.2 by default.")
+    ] = None,
+    held_out_after: Annotated[
+        str | None, typer.Option(help="Hold out what is not before a date, or behind a share of the rows such as 0.8.")
+    ] = None,
+    time_column: Annotated[str | None, typer.Option(help="The column of the dates, with --held-out-after.")] = None,
     store_text: Annotated[
         bool | None, typer.Option("--store-text/--no-text", help="Keep posts and explanations, others' words too.")
+    ] = None,
+    probe: Annotated[
+        str | None,
+        typer.Option(help="Ask the model again: comprehensiveness, sufficiency, self-consistency, by commas."),
+    ] = None,
+    probe_samples: Annotated[
+        int | None, typer.Option(min=2, help="Answers drawn for self-consistency; 5 by default.")
+    ] = None,
+    temperature: Annotated[
+        float | None, typer.Option(min=0.01, help="At which they are drawn; 0.7 by default.")
     ] = None,
     style: Annotated[str | None, typer.Option(help="How a model that was not trained here is asked.")] = None,
     device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1 …")] = None,
@@ -77,35 +99,41 @@ def run(
     """
     from eval.asking import Source, load
     from eval.data import SEED, load_data
+    from eval.probes import read_probes
     from eval.run import run_plans
-    from eval.start import plan_suite, plan_task, suite_data, tell_notices
+    from eval.split_by import divide, rule_of
+    from eval.start import Given, plan_suite, plan_task, suite_data, tell_notices
     from eval.suite import load_suite
 
     if (suite is None) == (task is None):
         raise UserError("name a suite or --task NAME, one of them; python -m eval ls shows the suites")
+    rule = rule_of(held_out_by, held_out_share, held_out_after, time_column)
     source = Source(
         model, revision, device, dtype, quantization, style, tuple(endpoint or ()), endpoint_model, allow_external,
         api_key_env, concurrency, timeout,
     )  # fmt: skip
-    given = {"shots": shots, "seed": seed, "generate": generate, "labels_only": labels_only, "limit": limit}
-    given["store_text"] = store_text
+    given: Given = {"shots": shots, "seed": seed, "generate": generate, "labels_only": labels_only, "limit": limit}
+    given |= {"store_text": store_text, "probe": read_probes(probe), "probe_samples": probe_samples}
+    given["temperature"] = temperature
     folder, asked = out or default_folder(), None
     absent: dict[str, str] = {}
     if suite is not None:
-        if text_column or label_column:
-            raise UserError("--text-column and --label-column go with --task; a suite says how its files are read")
+        if text_column or label_column or rule:
+            raise UserError("columns and --held-out-… go with --task; a suite says how its files are read and divided")
         asked = load_suite(suite)
         files = suite_data(asked, data)
-        asker = load(source, batch_size)
+        asker = load(source, batch_size, folder, _tell)
         plans, absent = plan_suite(asked, files, asker, given, split, drop_shared, _tell)
     else:
         if data is None:
             raise UserError("--task needs --data: a file of labelled posts, or a folder with TASK.jsonl")
-        columns = {"text_column": text_column, "label_column": label_column}
         drawn = SEED if seed is None else seed
-        rows = load_data(data, str(task), split=split, limit=limit, model=model, seed=drawn, **columns)
+        columns = {"text_column": text_column, "label_column": label_column, "model": model}
+        chosen, most = (split, limit) if rule is None else (split or "all", None)
+        rows = load_data(data, str(task), split=chosen, limit=most, seed=drawn, **columns)
+        rows = rows if rule is None else divide(rows, rule, limit, drawn)
         tell_notices(rows, _tell)
-        asker = load(source, batch_size)
+        asker = load(source, batch_size, folder, _tell)
         plans = [plan_task(rows, asker, given, drop_shared)]
     unanswered = run_plans(asker, plans, folder, batch_size, _notices, asked, absent)
     asker.close()
@@ -120,18 +148,37 @@ def run(
 
 
 def _finish(folder: Path) -> None:
-    from eval.report import write_report
+    from eval.reporting.report import write_report
 
     score(folder)
     _tell(f"done: {write_report([folder], folder / 'report.html')}")
 
 
 @app.command()
-def score(folder: Folder) -> None:
-    """Score a run from its stored answers; no model is needed. Writes scores.json."""
+def score(
+    folder: Folder,
+    bert_score: Annotated[
+        str | None, typer.Option(help="Judge explanations by BERTScore too: a model's folder or name.")
+    ] = None,
+    bart_score: Annotated[
+        str | None, typer.Option(help="By BARTScore too: an encoder-decoder model's folder or name.")
+    ] = None,
+    bert_score_layer: Annotated[int | None, typer.Option(min=0, help="Whose hidden states BERTScore compares.")] = None,
+    device: Annotated[str | None, typer.Option(help="Where these models run: cpu, cuda …")] = None,
+) -> None:
+    """Score a run from its stored answers; the model that gave them is not needed. Writes scores.json."""
+    from eval.explanations.model_scores import keep_bart_scores, keep_bert_scores
+    from eval.folder import read_manifest
     from eval.score import score_folder
     from eval.score_table import print_scores
 
+    read_manifest(folder)
+    if bert_score is not None:
+        new = keep_bert_scores(folder, bert_score, device, bert_score_layer)
+        _tell(f"BERTScore: {new} explanations judged by {bert_score}")
+    if bart_score is not None:
+        new = keep_bart_scores(folder, bart_score, device)
+        _tell(f"BARTScore: {new} explanations judged by {bart_score}")
     print_scores(_results(), score_folder(folder))
 
 
@@ -167,8 +214,10 @@ def aggregate(
 @app.command("slice")
 def slice_(
     folder: Folder,
-    data: Annotated[Path, typer.Option(help="The file of posts that was run.")],
     by: Annotated[list[str], typer.Option(help="A column, or a key of meta; may be given again.")],
+    data: Annotated[
+        Path | None, typer.Option(help="The file of posts that was run; length and language need none.")
+    ] = None,
     task: Annotated[str | None, typer.Option(help="The task, where the run has several.")] = None,
     measure: Annotated[list[str] | None, typer.Option(help="Measures; the headline by default.")] = None,
     parts: Annotated[int, typer.Option(min=2, help="Numbers and dates are divided into so many parts.")] = 4,
@@ -191,11 +240,101 @@ def report(
     show_posts: Annotated[
         bool, typer.Option("--show-posts", help="Show posts of any licence, where the run kept them.")
     ] = False,
+    for_paper: Annotated[
+        bool,
+        typer.Option(
+            "--for-paper", help="Add data statement, annotators and reproducibility checklist; quote no third party."
+        ),
+    ] = False,
+    tables: Annotated[
+        Path | None, typer.Option(help="A folder for the tables as Markdown, LaTeX and CSV, and the paper's sections.")
+    ] = None,
+    lang: Annotated[str, typer.Option(help="The tables' language, en or zh; the HTML file holds both.")] = "en",
 ) -> None:
-    """Write one offline HTML file that shows runs side by side."""
-    from eval.report import write_report
+    """Write one offline HTML file that shows runs side by side; tables for a paper besides."""
+    from eval.reporting.report import write_report
 
-    print(write_report(folders, out or folders[0] / "report.html", show_posts=show_posts))
+    page = out or folders[0] / "report.html"
+    print(write_report(folders, page, show_posts=show_posts, for_paper=for_paper, tables=tables, lang=lang))
+    if tables is not None:
+        print(tables)
+
+
+@app.command()
+def meta(
+    files: Annotated[list[Path], typer.Argument(help="Rated explanations: CSV, TSV or XLSX files, or their folder.")],
+    task: Annotated[str, typer.Option(help="The task explained.")] = "depression",
+    score: Annotated[
+        list[str] | None, typer.Option(help="A column of people's scores; those of the published set by default.")
+    ] = None,
+    text: Annotated[str, typer.Option(help="The column of the post.")] = "text",
+    explanation: Annotated[
+        str | None, typer.Option(help="The column of the explanation; not needed for the published set.")
+    ] = None,
+    reference: Annotated[str | None, typer.Option(help="The column of a reference explanation.")] = None,
+    system: Annotated[str | None, typer.Option(help="The column of who wrote the explanation.")] = None,
+    bert_score: Annotated[str | None, typer.Option(help="BERTScore with this model.")] = None,
+    bart_score: Annotated[str | None, typer.Option(help="BARTScore with this model.")] = None,
+    bert_score_layer: Annotated[int | None, typer.Option(min=0, help="Whose hidden states BERTScore compares.")] = None,
+    device: Annotated[str | None, typer.Option(help="Where these models run: cpu, cuda …")] = None,
+    out: Annotated[Path | None, typer.Option(help="Write the result to this JSON file too.")] = None,
+) -> None:
+    """Tell which measure of explanations to believe: how each ranks them, against how people do."""
+    from eval.explanations.meta import correlate, print_correlations
+    from eval.explanations.rated import PUBLISHED_SCORES, read_rated
+    from mentalglm.tasks import load_task
+
+    known = load_task(task)
+    rated = read_rated(
+        files, scores=score or PUBLISHED_SCORES, text=text, explanation=explanation, reference=reference, system=system
+    )
+    found = correlate(
+        rated, known, bert_score=bert_score, bart_score=bart_score, layer=bert_score_layer, device=device, out=out
+    )
+    print_correlations(_results(), found)
+
+
+@app.command()
+def sheet(
+    folders: Folders,
+    out: Annotated[Path, typer.Option(help="The workbook; NAME-1.xlsx … for several raters, NAME.key.json beside.")],
+    n: Annotated[int, typer.Option("--n", min=1, help="Posts of each task.")] = 35,
+    raters: Annotated[int, typer.Option(min=1, help="Sheets, each in an order of its own.")] = 2,
+    seed: Annotated[int, typer.Option(help="Draws the posts and their order.")] = 0,
+    task: Annotated[list[str] | None, typer.Option(help="A task; all that the runs share by default.")] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="The file that was run, or its folder, where the run kept no posts.")
+    ] = None,
+    gold: Annotated[bool, typer.Option("--gold", help="Hide the data set's own explanations among them.")] = False,
+) -> None:
+    """Write rating sheets for experts: explanations of one run or several, blind and shuffled. They hold the posts."""
+    from eval.experts.sheet import write_sheets
+
+    made = write_sheets(folders, out, count=n, raters=raters, seed=seed, tasks=task, data=data, gold=gold)
+    for name, posts in made.posts.items():
+        _tell(f"{name}: {posts['drawn']} posts of {posts['explained']} that all explain, of {posts['shared']} shared")
+    _tell(f"{made.rows} explanations a sheet, with their posts: pass no sheet on but to its rater")
+    _tell(f"keep {made.key} to yourself, it undoes the blinding; then: python -m eval ratings SHEET… --key {made.key}")
+    for path in made.sheets:
+        print(path)
+
+
+@app.command()
+def ratings(
+    sheets: Annotated[list[Path], typer.Argument(help="The sheets that came back, one per rater.")],
+    key: Annotated[Path, typer.Option(help="The key that was written with them.")],
+    out: Annotated[Path | None, typer.Option(help="The file; ratings.json beside the key by default.")] = None,
+) -> None:
+    """Read filled rating sheets: means, agreement, comparison of models. Exits 1 if some cell could not be used."""
+    from eval.experts.results import rate_sheets
+    from eval.experts.table import print_ratings
+
+    result = rate_sheets(sheets, key, out)
+    for mistake in result["mistakes"]:
+        _tell(mistake)
+    print_ratings(_results(), result)
+    if result["mistakes"]:
+        raise typer.Exit(1)
 
 
 @app.command()

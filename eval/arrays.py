@@ -18,6 +18,8 @@ class Arrays:
         row: The row's number in the data file.
         groups: What belongs together: rows of one group are no independent evidence.
         documents: The hash of each post.
+        lengths: Its characters, ``nan`` where the run did not keep their number.
+        languages: Its language as :func:`eval.columns.language` tells it, empty where the run did not keep it.
         gold: Whether each label holds, shape ``(rows, labels)``.
         predicted: Whether the answer says so, same shape; all False where there is none.
         parsed: Whether the answer could be read, shape ``(rows,)``.
@@ -26,12 +28,16 @@ class Arrays:
         chances: Each label's probability, ``nan`` where there is none, shape ``(rows, labels)``.
         evidence: Characters right, predicted and gold, shape ``(rows, 3)``, ``nan`` where evidence is not judged.
         labelled_evidence: The same, where a character counts only with its label.
+        explained: The sums of explanations' measures, see :mod:`eval.explanations.blocks`; shape ``(rows, 0)`` where
+            the model was not asked for explanations.
     """
 
     ids: NDArray[np.str_]
     row: NDArray[np.int64]
     groups: NDArray[np.str_]
     documents: NDArray[np.str_]
+    lengths: NDArray[np.float64]
+    languages: NDArray[np.str_]
     gold: NDArray[np.bool_]
     predicted: NDArray[np.bool_]
     parsed: NDArray[np.bool_]
@@ -40,6 +46,7 @@ class Arrays:
     chances: NDArray[np.float64]
     evidence: NDArray[np.float64]
     labelled_evidence: NDArray[np.float64]
+    explained: NDArray[np.float64]
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -66,6 +73,8 @@ def to_arrays(samples: list[dict[str, Any]], task: Task) -> Arrays:
         row=np.array([sample["row"] for sample in samples], int),
         groups=np.array([sample["group"] for sample in samples], str),
         documents=np.array([sample.get("text_sha256") or "" for sample in samples], str),
+        lengths=np.array([sample.get("length", np.nan) for sample in samples], float),
+        languages=np.array([sample.get("language", "") for sample in samples], str),
         gold=_sets([sample["gold"] for sample in samples], names),
         predicted=_sets([sample["labels"] for sample in samples], names) & answered[:, None],
         parsed=np.array([sample["parsed"] for sample in samples], bool),
@@ -74,6 +83,7 @@ def to_arrays(samples: list[dict[str, Any]], task: Task) -> Arrays:
         chances=np.array(chances, float).reshape(len(samples), len(names)) + unknown,
         evidence=_characters(samples, labelled=False),
         labelled_evidence=_characters(samples, labelled=True) + (0.0 if task.many else np.nan),
+        explained=np.empty((len(samples), 0)),
     )
 
 

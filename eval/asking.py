@@ -1,17 +1,20 @@
 """Any model that can be asked: loaded here, behind endpoints, or a baseline; and how one task is put to it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from eval.baselines import BASELINES
+from eval.baselines import Baseline, Lesson, is_baseline, learn
 from eval.data import Data
 from eval.few_shot import Shots, draw_shots, with_shots
 from eval.free_generation import Written, with_format, write_each
+from eval.probes import ERASURE, check_probes
 from eval.suite import Settings
+from eval.writers import Sampling
 from mentalglm.analysis import Analysis, ErrorInfo
 from mentalglm.errors import UserError
+from mentalglm.faithfulness import add_faithfulness
 from mentalglm.tasks import Task
 
 if TYPE_CHECKING:
@@ -55,7 +58,7 @@ class Source:
     @property
     def is_baseline(self) -> bool:
         """Whether it is no language model."""
-        return self.model in BASELINES and not self.endpoints
+        return is_baseline(self.model) and not self.endpoints
 
 
 @dataclass(frozen=True)
@@ -126,6 +129,7 @@ class Model:
         name = data.task.name
         self._analyzer.check_tasks([name])
         task, style, taught, shots = data.task, self._analyzer.style(name), name in self.tasks, None
+        check_probes(settings)
         if settings.shots:
             shots = draw_shots(data.train, data.samples, task, settings.shots, settings.seed, drop_shared)
             task = with_shots(task, style, shots)
@@ -143,8 +147,17 @@ class Model:
             return write_each(self._loaded, posts, plan.task, plan.style, self._batch_size, labels_only)
         if plan.shots is not None:
             return self._answer_worded(list(posts), plan, plan.style)
-        each = self._analyzer.analyze_each(posts, plan.task.name, labels_only=labels_only)
+        each = self._analyzer.analyze_each(
+            posts, plan.task.name, labels_only=labels_only, faithfulness=_erases(plan.settings)
+        )
         return [answers if isinstance(answers, ErrorInfo) else answers[0] for answers in each]
+
+    def write_again(self, posts: Sequence[str], plan: Plan, sampling: Sampling) -> Sequence[Written | ErrorInfo]:
+        """Another answer per post in free words, drawn by chance."""
+        task, style = plan.task, str(plan.style)
+        if not (plan.taught or plan.settings.generate):
+            task = with_format(task, style, labels_only=False)
+        return write_each(self._loaded, posts, task, style, self._batch_size, False, sampling)
 
     def close(self) -> None:
         """Closes connections."""
@@ -161,10 +174,18 @@ class Model:
             remote = isinstance(self._loaded, RemoteModel)
             self._decoder = self._loaded.decoder if remote else Decoder(self._loaded)  # type: ignore[union-attr,arg-type]
         known = load_calibrations(self._loaded.folder).get(plan.task.name, Calibration()).without_bands()
-        labels_only = plan.settings.labels_only
-        answers: list[Analysis | ErrorInfo] = self._decoder.answer(
-            posts, plan.task, style, known, self._batch_size, labels_only
-        )
+
+        def ask(texts: list[str], labels_only: bool) -> list[Analysis | ErrorInfo]:
+            said = self._decoder.answer(texts, plan.task, style, known, self._batch_size, labels_only)
+            return list(said)
+
+        def reread(texts: list[str]) -> list[dict[str, float | None]]:
+            unknown: dict[str, float | None] = dict.fromkeys(plan.task.label_names)
+            return [one.probabilities if isinstance(one, Analysis) else unknown for one in ask(texts, True)]
+
+        answers = ask(posts, plan.settings.labels_only)
+        if _erases(plan.settings):
+            add_faithfulness([one for one in answers if isinstance(one, Analysis)], plan.task, reread)
         for answer in answers:
             if isinstance(answer, Analysis):
                 relate({plan.task.name: answer}, None)
@@ -184,42 +205,66 @@ class Baselines:
     Attributes:
         name: Its name.
         tasks: Empty: it may be asked anything.
+        needs_rows: Whether there must be training rows.
     """
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self, source: Source, folder: Path, tell: Callable[[str], None]) -> None:
+        self.name = str(source.model)
         self.tasks: list[str] = []
-        self._made: dict[str, Any] = {}
+        self.needs_rows = not self.name.startswith("lexicon")
+        self._source, self._folder, self._tell = source, folder, tell
+        self._made: dict[str, Baseline] = {}
 
     def describe(self) -> dict[str, Any]:
-        """What identifies it; how many rows each task taught it stands with the task."""
-        return {"kind": "baseline"}
+        """What identifies it, by task; how many rows each task taught it stands with the task."""
+        told = {name: about for name, made in self._made.items() if (about := made.describe())}
+        device = next((made.device for made in self._made.values()), "cpu")
+        return {"kind": "baseline", **({"tasks": told} if told else {}), "device": device}
 
     def plan(self, data: Data, settings: Settings, drop_shared: bool) -> Plan:
         """Lets it learn; a baseline has no words to offer."""
         if settings.generate or settings.shots:
             raise UserError(f"{self.name} is a baseline: it writes no text and takes no examples; leave --generate out")
-        self._made[data.task.name] = BASELINES[self.name](data.task, data.train)
+        if settings.probe:
+            raise UserError(f"{self.name} is a baseline: it quotes no words and writes none; leave --probe out")
+        name, source = data.task.name, self._source
+        kept = self._folder / "trained" / name
+        self._made[name] = learn(
+            self.name,
+            Lesson(
+                data.task, data.train, data.validation, settings.seed, kept, source.device, source.revision, self._tell
+            ),
+        )
         settings = settings.model_copy(update={"labels_only": True})
         return Plan(data, data.task, None, settings, None, taught=True)
 
     def answer(self, posts: Sequence[str], plan: Plan) -> Sequence[Answer]:
         """One answer per post, in order."""
-        made = self._made[plan.task.name]
-        answers: list[Analysis] = made.analyze(list(posts), plan.task.name, labels_only=True)
-        return answers
+        return self._made[plan.task.name].answer(posts)
 
     def close(self) -> None:
         """Nothing to close."""
 
 
-def load(source: Source, batch_size: int) -> Model | Baselines:
+def load(
+    source: Source, batch_size: int, folder: Path, tell: Callable[[str], None] = lambda line: None
+) -> Model | Baselines:
     """The model, ready to be asked.
+
+    Args:
+        source: Where it comes from.
+        batch_size: Posts per call.
+        folder: The run's folder, where a baseline that is trained for the run is kept.
+        tell: Is told how such a training goes.
 
     Raises:
         UserError: It cannot be had.
     """
-    return Baselines(str(source.model)) if source.is_baseline else Model(source, batch_size)
+    return Baselines(source, folder, tell) if source.is_baseline else Model(source, batch_size)
+
+
+def _erases(settings: Settings) -> bool:
+    return bool(set(ERASURE) & set(settings.probe))
 
 
 def _load(source: Source) -> "LoadedModel | RemoteModel":

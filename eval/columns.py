@@ -37,11 +37,16 @@ def column_of(name: str, path: Path, manifest: dict[str, Any], rows: set[int], p
         raise UserError(f"{path} is not a file; give the file of posts that the run answered")
     if file_hash(path) != manifest["data"]["sha256"]:
         raise UserError(f"{path} is not the file that was run (its hash differs); give the file of posts of that run")
-    values = _derived(name, path, manifest) if name in _DERIVED else _written(name, path)
-    return _slices(name, {row: values.get(row) for row in rows}, parts)
+    values = _derived(name, path, manifest) if name in _DERIVED else written(name, path)
+    return into_slices(name, {row: values.get(row) for row in rows}, parts)
 
 
-def _written(name: str, path: Path) -> dict[int, Any]:
+def written(name: str, path: Path) -> dict[int, Any]:
+    """What the file holds in a column, or under a key of its ``meta``, by row number.
+
+    Raises:
+        UserError: It has no such column.
+    """
     rows: dict[int, Mapping[str, Any]] = {}
     known: dict[str, None] = {}
     for row, item in read_objects(file_lines(path)) if path.suffix == ".jsonl" else read_table(path):
@@ -57,6 +62,8 @@ def _written(name: str, path: Path) -> dict[int, Any]:
 
 def _derived(name: str, path: Path, manifest: dict[str, Any]) -> dict[int, Any]:
     data = manifest["data"]
+    if name == "seen_group" and data.get("split_by"):
+        raise UserError(f"the run divided {path} anew, so that its column split says nothing; slice by another column")
     columns = {"text_column": data.get("text_column"), "label_column": data.get("label_column")}
     read = load_data(path, manifest["task"], split="all", **columns)
     seen = {row.group for row in read.train}
@@ -65,7 +72,8 @@ def _derived(name: str, path: Path, manifest: dict[str, Any]) -> dict[int, Any]:
     return {row.row: _DERIVED[name](row, seen) for row in read.samples}
 
 
-def _language(text: str) -> str:
+def language(text: str) -> str:
+    """``zh``, ``mixed`` (more than a tenth of its letters are Chinese), ``other``, or a dash without any letter."""
     letters = [character for character in text if character.isalpha()]
     share = sum("\u4e00" <= character <= "\u9fff" for character in letters) / max(len(letters), 1)
     return NONE if not letters else "zh" if share > 0.5 else "mixed" if share > 0.1 else "other"
@@ -73,12 +81,17 @@ def _language(text: str) -> str:
 
 _DERIVED: dict[str, Callable[[LabelledRow, set[str]], Any]] = {
     "length": lambda row, _: len(row.text),
-    "language": lambda row, _: _language(row.text),
+    "language": lambda row, _: language(row.text),
     "seen_group": lambda row, seen: "yes" if row.group in seen else "no",
 }
 
 
-def _slices(name: str, values: dict[int, Any], parts: int) -> dict[int, str]:
+def into_slices(name: str, values: dict[int, Any], parts: int) -> dict[int, str]:
+    """The slice of each row: its value, or the part of its numbers or dates.
+
+    Raises:
+        UserError: The values are too many or too long to divide posts by, or there are none.
+    """
     given = {row: str(value).strip() for row, value in values.items() if value is not None and str(value).strip()}
     found = dict.fromkeys(values, NONE)
     distinct = set(given.values())

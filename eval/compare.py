@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from eval import tables
 from eval.align import Aligned, align
 from eval.arrays import Arrays
+from eval.explanations.blocks import measured_in_all
 from eval.folder import write_json
 from eval.intervals import LEVEL, RESAMPLES, SEED, detectable, grouped, intervals
-from eval.measure import headline, measure, measure_rows
+from eval.measure import headline, measure, measure_rows, shown
+from eval.reporting import tables
 from eval.score import number
 from eval.significance import PERMUTATIONS, adjusted, mcnemar_p, permutation_p
 from eval.sums import Floats, Sums, shared_edges, to_sums
@@ -49,6 +50,19 @@ def compare_folders(
     Raises:
         UserError: Fewer than two runs, a measure that no task has, or runs that cannot be compared.
     """
+    result = compare_runs(folders, common=common, tested=tested, permutations=permutations)
+    write_json(out or folders[-1] / COMPARISON, result)
+    return result
+
+
+def compare_runs(
+    folders: list[Path],
+    *,
+    common: bool = False,
+    tested: list[str] | None = None,
+    permutations: int = PERMUTATIONS,
+) -> dict[str, Any]:
+    """As :func:`compare_folders`, and writes nothing."""
     if len(folders) < 2:
         raise UserError(f"{len(folders)} run to compare; give two folders or more")
     made = []
@@ -60,14 +74,12 @@ def compare_folders(
     for name in tested or []:
         if name != "all" and name not in known:
             raise UserError(f"no task here is scored by {name!r}; its measures are {', '.join(sorted(known))}")
-    result = {
+    return {
         "comparisons": made,
         "tests": _adjust(made),
         "interval": {"resamples": RESAMPLES, "seed": SEED, "level": LEVEL, "clustered_by": "group"},
         "permutation": {"permutations": permutations, "seed": SEED, "clustered_by": "group"},
     }
-    write_json(out or folders[-1] / COMPARISON, result)
-    return result
 
 
 def paired_sums(runs: list[Arrays], task: Task) -> tuple[Sums, list[Any]]:
@@ -78,18 +90,19 @@ def paired_sums(runs: list[Arrays], task: Task) -> tuple[Sums, list[Any]]:
 
 
 def comparable(runs: list[Arrays]) -> list[Arrays]:
-    """The runs without what one of them lacks: probabilities, or evidence."""
+    """The runs without what one of them lacks: probabilities, evidence, or a measure of explanations."""
     unknown = {
         name: np.full_like(getattr(runs[0], name), np.nan)
         for name in ("chances", "evidence", "labelled_evidence")
         if any(np.isnan(getattr(run, name)).all() for run in runs)
     }
-    return [replace(run, **unknown) for run in runs]
+    explained = measured_in_all([run.explained for run in runs])
+    return [replace(run, **unknown, explained=rows) for run, rows in zip(runs, explained, strict=True)]
 
 
 def named_measures(arrays: Arrays, task: Task) -> dict[str, float]:
     """The measures that a table shows, by name."""
-    return {name: value for (group, name), value in measure_rows(arrays, task).items() if group == "metrics"}
+    return shown(measure_rows(arrays, task))
 
 
 def _compare(pair: Aligned, tested: list[str] | None, permutations: int) -> dict[str, Any]:
@@ -107,8 +120,8 @@ def _compare(pair: Aligned, tested: list[str] | None, permutations: int) -> dict
     names, width = list(values[0]), groups[0].shape[1]
 
     def formula(totals: Floats) -> Floats:
-        found = measure(sums.read(totals), pair.task)
-        return np.stack([found["metrics", name] for name in names], axis=1)
+        found = shown(measure(sums.read(totals), pair.task))
+        return np.stack([found[name] for name in names], axis=1)
 
     difference = np.array([values[1][name] - values[0][name] for name in names])
     ends = intervals(

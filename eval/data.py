@@ -3,9 +3,9 @@
 import hashlib
 import random
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 from eval.same_post import post_key
 from eval.suite import Entry, Settings, Split
@@ -38,6 +38,9 @@ class Data:
         train_path: The file that holds the training rows, where that is another one.
         held_out: The share of the training posts that were held out, where the split is ``held_out``.
         seed: Drew the rows of a limit and the held-out posts.
+        validation: The rows of the split ``validation``, by which a baseline chooses its settings; none where they are
+            the ones evaluated.
+        split_by: How the file was divided anew, if it was; see :func:`eval.split_by.divide`.
     """
 
     task: Task
@@ -54,6 +57,8 @@ class Data:
     train_path: Path | None = None
     held_out: float | None = None
     seed: int = SEED
+    validation: list[LabelledRow] = field(default_factory=list)
+    split_by: dict[str, Any] | None = None
 
 
 def load_data(
@@ -96,9 +101,11 @@ def load_data(
     if chosen and chosen != "all":
         notices.append(f"split {chosen}: {len(samples)} of {len(rows)} rows (--split all takes every one)")
     train = [row for row in rows if row.split == "train"]
+    validation = [row for row in rows if row.split == "validation"] if chosen not in ("validation", "all") else []
     columns = (text_column, label_column)
-    samples = _limited(samples, limit, seed)
-    return _data(Data(task, path, file_hash(path), chosen, limit, columns, samples, train, bad, notices, seed=seed))
+    samples = limited(samples, limit, seed)
+    data = Data(task, path, file_hash(path), chosen, limit, columns, samples, train, bad, notices, seed=seed)
+    return _data(replace(data, validation=validation))
 
 
 def load_entry(entry: Entry, folder: Path, settings: Settings, split: str | None = None) -> Data | None:
@@ -144,9 +151,11 @@ def load_entry(entry: Entry, folder: Path, settings: Settings, split: str | None
     if chosen != entry.split[0] and chosen != HELD_OUT:
         notices.append(f"split {chosen}, for the file of split {entry.split[0]} is not there")
     path = there["train" if chosen == HELD_OUT else chosen]
-    digest, samples = file_hash(path), _limited(samples, settings.limit, settings.seed)
+    digest, samples = file_hash(path), limited(samples, settings.limit, settings.seed)
     data = Data(task, path, digest, chosen, settings.limit, (None, None), samples, train, bad, notices, entry.source)
     held_out = entry.held_out if chosen == HELD_OUT else None
+    tuned = chosen != "validation" and "validation" in there
+    data = replace(data, validation=_read(there["validation"], task, format)[0] if tuned else [])
     return _data(replace(data, train_path=there.get("train"), held_out=held_out, seed=settings.seed))
 
 
@@ -214,7 +223,8 @@ def _data(data: Data) -> Data:
     return data
 
 
-def _limited(samples: list[LabelledRow], limit: int | None, seed: int) -> list[LabelledRow]:
+def limited(samples: list[LabelledRow], limit: int | None, seed: int) -> list[LabelledRow]:
+    """At most so many of the rows, drawn by seed, in the file's order."""
     if limit is None or limit >= len(samples):
         return samples
     return [samples[index] for index in sorted(random.Random(seed).sample(range(len(samples)), limit))]

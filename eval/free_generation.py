@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from eval.writers import Sampling, local_replies, remote_replies
 from mentalglm.analysis import Analysis, ErrorInfo
 from mentalglm.answer import Answer, parse_answer, render_head
 from mentalglm.decoding.merge import WindowAnswer, merge_windows
@@ -38,9 +39,15 @@ class Written:
 
 
 def write_each(
-    loaded: LoadedModel | RemoteModel, posts: Sequence[str], task: Task, style: str, batch_size: int, labels_only: bool
+    loaded: LoadedModel | RemoteModel,
+    posts: Sequence[str],
+    task: Task,
+    style: str,
+    batch_size: int,
+    labels_only: bool,
+    sampling: Sampling | None = None,
 ) -> list[Written | ErrorInfo]:
-    """Lets a model write freely, greedily, about every post, and reads its answers.
+    """Lets a model write freely, greedily unless told how to draw its words, about every post, and reads its answers.
 
     Args:
         loaded: The model.
@@ -49,16 +56,15 @@ def write_each(
         style: Its style.
         batch_size: Posts at once, for a model loaded here.
         labels_only: Read labels alone.
+        sampling: How words are drawn; None for the likeliest.
 
     Raises:
         UserError: An endpoint answers nothing at all.
     """
-    from eval.writers import local_replies, remote_replies
-
     replied = (
-        remote_replies(loaded, posts, task, style, MAX_NEW_TOKENS)
+        remote_replies(loaded, posts, task, style, MAX_NEW_TOKENS, sampling)
         if isinstance(loaded, RemoteModel)
-        else local_replies(loaded, posts, task, style, MAX_NEW_TOKENS, batch_size)
+        else local_replies(loaded, posts, task, style, MAX_NEW_TOKENS, batch_size, sampling)
     )
     asked = prompt_hash(task, style)
     written: list[Written | ErrorInfo] = []

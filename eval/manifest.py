@@ -8,7 +8,7 @@ from typing import Any
 
 from eval.asking import Baselines, Model, Plan
 from eval.data import file_hash
-from eval.suite import Suite
+from eval.suite import Settings, Suite
 from mentalglm.tasks import prompt_hash
 
 _LIBRARIES = ("mentalglm", "torch", "transformers", "peft", "onnxruntime", "llguidance", "scikit-learn", "numpy")
@@ -67,6 +67,7 @@ def _facts(plan: Plan) -> dict[str, Any]:
             "sha256": data.sha256,
             "split": data.split,
             "held_out": data.held_out,
+            **({"split_by": data.split_by} if data.split_by else {}),
             "limit": data.limit,
             "text_column": data.columns[0],
             "label_column": data.columns[1],
@@ -80,10 +81,18 @@ def _facts(plan: Plan) -> dict[str, Any]:
             "labels_only": settings.labels_only,
             "generate": settings.generate,
             "store_text": settings.store_text,
+            **_probes(settings),
         },
         "shots": shots,
         "seeds": {"limit": data.seed, "held_out": data.seed, "shots": settings.seed},
     }
+
+
+def _probes(settings: Settings) -> dict[str, Any]:
+    """Nothing where nothing is probed, so that manifests of runs without are as they were."""
+    drawn = {"probe_samples": settings.probe_samples, "temperature": settings.temperature}
+    probes = {"probe": list(settings.probe)} if settings.probe else {}
+    return {**probes, **drawn} if "self-consistency" in settings.probe else probes
 
 
 def _versions() -> dict[str, str]:

@@ -5,24 +5,28 @@ Each measure has a group and a name: ``metrics`` is what a table shows first, ``
 """
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from eval.arrays import Arrays
-from eval.sums import Floats, Sums, positives, shared_edges, to_sums
+from eval.explanations.blocks import BLOCKS
+from eval.sums import Floats, Sums, block_key, positives, shared_edges, to_sums
 from mentalglm import metrics
 from mentalglm.metrics import Counts
 from mentalglm.metrics.screening import PREVALENCES
 from mentalglm.metrics.sums import mean_of_defined, ratio
 from mentalglm.tasks import Task
 
-__all__ = ["HEADLINE", "LOWER_IS_BETTER", "headline", "measure", "measure_rows", "positives"]
+__all__ = ["HEADLINE", "LOWER_IS_BETTER", "headline", "measure", "measure_rows", "positives", "shown"]
 
 Key = tuple[str, str]
+Value = TypeVar("Value")
 # The one measure that a task is known by, where there is no one class to find.
 HEADLINE = {"single": "macro_f1", "ordinal": "quadratic_kappa", "multi": "micro_f1", "spans": "micro_f1"}
 LOWER_IS_BETTER = ("mae", "brier", "calibration_error", "area_under_risk")
+# What is measured of probabilities: wide sums, which whoever asks for other measures can do without.
+OF_PROBABILITIES = ("auroc", "auprc", "brier", "calibration_error", "area_under_risk")
 READING = (0.05, 0.1, 0.2, 0.5)
 
 
@@ -47,6 +51,10 @@ def measure(sums: dict[str, Floats], task: Task) -> dict[Key, Floats]:
     named = {**_KINDS[task.kind](sums, labels), **_chances(sums), **_evidence(sums)}
     found: dict[Key, Floats] = {("metrics", "parse_rate"): ratio(sums["parsed"], sums["rows"])}
     found |= {("metrics", name): values for name, values in named.items()}
+    for block in BLOCKS:
+        if block_key(block) in sums:
+            values = block.formula(sums[block_key(block)])
+            found |= {(block.group, name): each for name, each in values.items()}
     found |= {("per_class", name): values for name, values in zip(task.label_names, metrics.f1(labels).T, strict=True)}
     if "positive.tp" in sums:
         positive = _counts(sums, "positive")
@@ -58,6 +66,11 @@ def measure(sums: dict[str, Floats], task: Task) -> dict[Key, Floats]:
             rows = metrics.Ranked(*np.moveaxis(sums["ranked.0"], 1, 0))
             found |= {("reading", str(x)): metrics.recall_when_reading_of(rows, x) for x in READING}
     return found
+
+
+def shown(measured: dict[Key, Value]) -> dict[str, Value]:
+    """By name what tables of runs show side by side: a task's own measures, then those of its explanations."""
+    return {name: value for (group, name), value in measured.items() if group in ("metrics", "explanations")}
 
 
 def measure_rows(arrays: Arrays, task: Task) -> dict[Key, float]:

@@ -9,17 +9,19 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from eval.asking import Answer, Baselines, Model, Plan
+from eval.asking import Baselines, Model, Plan
+from eval.columns import language
+from eval.explanations.observed import Observer
 from eval.folder import appending, open_run
 from eval.free_generation import Written
 from eval.manifest import manifest_of
+from eval.probes import probe_each
+from eval.suite import OPEN_LICENSE as OPEN_LICENSE
 from eval.suite import Suite
-from mentalglm.analysis import ErrorInfo
+from mentalglm.analysis import Analysis, ErrorInfo
 from mentalglm.prompt import build_messages
 from mentalglm.readers import LabelledRow, Span
 from mentalglm.tasks import keep_task
-
-OPEN_LICENSE = "CC-BY-4.0"
 
 
 def run_plans(
@@ -62,13 +64,14 @@ def run_plans(
             console.print(f"resuming: {len(done)} of {total} samples are there already", soft_wrap=True)
         for plan in plans:
             name = plan.task.name if suite is not None else None
+            observer = None if plan.settings.labels_only else Observer(plan.data, plan.settings.may_keep)
             bar = progress.add_task(plan.task.name, total=len(plan.data.samples))
             for start in range(0, len(plan.data.samples), batch_size):
                 rows = plan.data.samples[start : start + batch_size]
                 if any((name, row.id) not in done for row in rows):
-                    answers = model.answer([row.text for row in rows], plan)
-                    fresh = [pair for pair in zip(rows, answers, strict=True) if (name, pair[0].id) not in done]
-                    kept = [_line(row, said, plan, name) for row, said in fresh if _is_there(said)]
+                    lines = _lines(model, rows, plan, name, observer)
+                    fresh = [line for row, line in zip(rows, lines, strict=True) if (name, row.id) not in done]
+                    kept = [line for line in fresh if line is not None]
                     unanswered += len(fresh) - len(kept)
                     file.write("".join(kept))
                     file.flush()
@@ -76,26 +79,38 @@ def run_plans(
     return unanswered
 
 
-def _is_there(answer: Answer) -> bool:
-    return not isinstance(answer, ErrorInfo)
+def _lines(
+    model: Model | Baselines, rows: Sequence[LabelledRow], plan: Plan, task: str | None, observer: Observer | None
+) -> list[str | None]:
+    """The lines of a batch; None for a row that got no answer."""
+    answers = model.answer([row.text for row in rows], plan)
+    said = [one.analysis if isinstance(one, Written) else one if isinstance(one, Analysis) else None for one in answers]
+    observed = observer.each(rows, said) if observer else [None] * len(rows)
+    probed = probe_each(model, rows, said, plan) if plan.settings.probe and isinstance(model, Model) else None
+    lines: list[str | None] = []
+    for place, (row, answer) in enumerate(zip(rows, answers, strict=True)):
+        if isinstance(answer, ErrorInfo) or (probed and probed[place] is None):
+            lines.append(None)
+            continue
+        sample = _sample(row, answer, plan)
+        sample |= {"explained": observed[place]} if observer else {}
+        sample |= {"probes": probed[place]} if probed else {}
+        lines.append(json.dumps(sample if task is None else {"task": task, **sample}, ensure_ascii=False) + "\n")
+    return lines
 
 
-def _line(row: LabelledRow, answer: Answer, plan: Plan, task: str | None) -> str:
-    sample = _sample(row, answer, plan)
-    return json.dumps(sample if task is None else {"task": task, **sample}, ensure_ascii=False) + "\n"
-
-
-def _sample(row: LabelledRow, answer: Answer, plan: Plan) -> dict[str, Any]:
+def _sample(row: LabelledRow, answer: Analysis | Written, plan: Plan) -> dict[str, Any]:
     """One line of samples.jsonl. A post is not ours to keep: its hash stands for it, and offsets for quoted words."""
-    assert not isinstance(answer, ErrorInfo)
     store_text = plan.settings.store_text
-    words_may_stay = store_text or row.license == OPEN_LICENSE  # an explanation quotes the post
+    words_may_stay = plan.settings.may_keep(row.license)  # an explanation quotes the post
     said = answer.analysis if isinstance(answer, Written) else answer
     sample = {
         "id": row.id,
         "row": row.row,
         "group": row.group,
         "text_sha256": _sha256(row.text),
+        "length": len(row.text),
+        "language": language(row.text),
         "prompt_sha256": _prompt_sha256(row.text, plan),
         "target_sha256": _target_sha256(row),
         "gold": list(row.labels),

@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 
 from eval.arrays import Arrays
+from eval.explanations.blocks import counts, not_measured
+from eval.explanations.model_scores import judges_of
 from eval.folder import SCORES, read_json, read_manifest, samples_hash, write_json
 from eval.intervals import LEVEL, RESAMPLES, SEED, grouped, intervals
-from eval.measure import Key, headline, measure, measure_rows
+from eval.measure import Key, headline, measure, measure_rows, shown
 from eval.samples import task_arrays
 from eval.sums import Floats, confidence, events, positives, shared_edges, to_sums
 from mentalglm import metrics
@@ -26,16 +28,18 @@ def score_folder(folder: Path) -> dict[str, Any]:
         The scores of the run's task, or under ``tasks`` those of every task of a suite. ``metrics`` and ``per_class``
         hold ``{"value", "low", "high", "bca": [low, high]}`` with None for what is undefined; ``parse_rate`` stands
         beside them; ``answered_only`` repeats the values over the rows with an answer, where some have none.
+        ``explanations`` is as ``metrics``, ``template`` the same of the constant template; ``n_explained`` rows hold an
+        explanation, ``n_referred`` a reference; ``not_measured`` has, by block of measures, what it lacked (a key of
+        :data:`eval.explanations.wording.LACKING`); ``explanation_models`` are the models that judged.
 
     Raises:
         UserError: The folder is not a run's, or holds no finished sample.
     """
     made = {name: score_task(arrays, task, manifest) for name, (task, manifest, arrays) in task_arrays(folder).items()}
     hash = samples_hash(folder)
-    if "tasks" in read_manifest(folder):
-        scores = {"tasks": made, "samples_sha256": hash}
-    else:
-        scores = {**next(iter(made.values())), "samples_sha256": hash}
+    common = {"explanation_models": judges_of(folder), "samples_sha256": hash}
+    own = {"tasks": made} if "tasks" in read_manifest(folder) else next(iter(made.values()))
+    scores = {**own, **common}
     write_json(folder / SCORES, scores)
     return scores
 
@@ -66,8 +70,9 @@ def score_task(arrays: Arrays, task: Task, manifest: dict[str, Any]) -> dict[str
         "groups": len(np.unique(arrays.groups)),
         "parse_rate": named.pop("parse_rate"),
         "abstained": int(arrays.abstained.sum()),
-        "headline": headline(task, named, manifest),
+        "headline": headline(task, shown(scored), manifest),
         "metrics": named,
+        **_explanations(arrays, scored, task),
         "per_class": _per_class(arrays, task, scored),
         "answered_only": _answered_only(arrays, task),
         "confusion": None if task.many else _confusion(arrays),
@@ -112,6 +117,15 @@ def format_interval(score: dict[str, Any]) -> str:
 def number(value: float) -> float | None:
     """A number for JSON: six digits, None for ``nan``."""
     return None if math.isnan(value) else round(float(value), 6)
+
+
+def _explanations(arrays: Arrays, scored: dict[Key, dict[str, Any]], task: Task) -> dict[str, Any]:
+    """What explanations are worth, and what could not be measured with what it lacked."""
+    groups = {
+        wanted: {name: score for (group, name), score in scored.items() if group == wanted}
+        for wanted in ("explanations", "template")
+    }
+    return {**groups, **counts(arrays.explained), "not_measured": not_measured(arrays.explained, task)}
 
 
 def _per_class(arrays: Arrays, task: Task, scored: dict[Key, dict[str, Any]]) -> list[dict[str, Any]]:

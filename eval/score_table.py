@@ -4,7 +4,8 @@ from typing import Any
 
 from rich.console import Console
 
-from eval import tables
+from eval.explanations.wording import LACKING
+from eval.reporting import tables
 from eval.score import task_scores
 from mentalglm.tasks import Bilingual
 
@@ -19,8 +20,32 @@ def print_scores(console: Console, scores: dict[str, Any]) -> None:
         for name, score in {"parse_rate": each["parse_rate"], **each["metrics"]}.items():
             made.add_row(tables.measure_title(name), tables.value(score["value"]), tables.interval(score))
         tables.show(console, made)
+        if each.get("n_explained"):
+            _print_explanations(console, each)
         if each["screening"]:
             _print_screening(console, each["screening"])
+
+
+def _print_explanations(console: Console, each: dict[str, Any]) -> None:
+    """The model's explanations, and beside them what one constant text per label would be worth."""
+    heads = [Bilingual(zh="值", en="value"), Bilingual(zh="95% 区间", en="95% interval")]
+    if each["template"]:
+        heads += [Bilingual(zh="固定模板", en="template"), Bilingual(zh="95% 区间", en="95% interval")]
+    made = tables.table(f"解释 · Explanations: n = {each['n_explained']}", *heads)
+    for name, score in each["explanations"].items():
+        cells = [tables.value(score["value"]), tables.interval(score)]
+        if each["template"]:
+            constant = each["template"].get(name)
+            cells += [tables.value(constant["value"]), tables.interval(constant)] if constant else ["", ""]
+        made.add_row(tables.measure_title(name), *cells)
+    lacked: dict[str, list[str]] = {}
+    for block, why in each["not_measured"].items():
+        lacked.setdefault(why, []).append(block)
+    notes = []
+    for why, blocks in lacked.items():
+        names = ", ".join(blocks)
+        notes.append(Bilingual(zh=f"未计算 {names}：{LACKING[why].zh}", en=f"not measured: {names}: {LACKING[why].en}"))
+    tables.show(console, made, *notes)
 
 
 def _print_screening(console: Console, screening: list[dict[str, Any]]) -> None:

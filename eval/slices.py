@@ -6,15 +6,15 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from eval import tables
 from eval.arrays import Arrays
-from eval.columns import column_of
+from eval.columns import column_of, into_slices
 from eval.folder import write_json
 from eval.intervals import LEVEL, RESAMPLES, SEED, detectable, grouped, intervals
-from eval.measure import headline, measure
+from eval.measure import OF_PROBABILITIES, headline, measure, shown
+from eval.reporting import tables
 from eval.samples import task_arrays
 from eval.score import number
-from eval.sums import Floats, Sums, shared_edges, to_sums
+from eval.sums import RANKS, Floats, Sums, shared_edges, to_sums
 from mentalglm.errors import UserError
 from mentalglm.tasks import Bilingual, Task
 
@@ -26,7 +26,7 @@ FEW = 30
 def slice_folder(
     folder: Path,
     columns: list[str],
-    data: Path,
+    data: Path | None = None,
     *,
     task: str | None = None,
     shown: list[str] | None = None,
@@ -38,7 +38,8 @@ def slice_folder(
     Args:
         folder: The run.
         columns: By what the posts are divided, each by itself; see :func:`eval.columns.column_of`.
-        data: The file of posts that was run.
+        data: The file of posts that was run; ``length`` and ``language`` need it only where an older run did not keep
+            them.
         task: The task, where the run has several.
         shown: The measures; parse rate and the task's headline by default.
         parts: Numbers and dates are divided into so many parts.
@@ -50,7 +51,7 @@ def slice_folder(
         (which is above 0 by chance alone: look at its interval, and at single gaps).
 
     Raises:
-        UserError: The task or the file is not the run's, or a column cannot divide the posts.
+        UserError: The task or the file is not the run's, a column needs the file, or cannot divide the posts.
     """
     made = task_arrays(folder)
     if task is None and len(made) > 1:
@@ -64,23 +65,65 @@ def slice_folder(
     if unknown := [name for name in measures if name not in measured]:
         raise UserError(f"{name} is not scored by {unknown[0]!r}; its measures are {', '.join(measured)}")
     rows = set(arrays.row.tolist())
+    kept = kept_columns(arrays) if data is None else {}
+
+    def sliced(column: str) -> dict[int, str]:
+        if data is not None:
+            return column_of(column, data, manifest, rows, parts)
+        if column not in kept:
+            own = f"; the run itself keeps {' and '.join(kept)}" if kept else ""
+            raise UserError(f"--by {column} needs --data, the file of posts that the run answered{own}")
+        return into_slices(column, kept[column], parts)
+
     result = {
         "task": name,
         "measures": measures,
-        "columns": {
-            column: slice_by(arrays, known, column_of(column, data, manifest, rows, parts), measures)
-            for column in columns
-        },
+        "columns": {column: slice_by(arrays, known, sliced(column), measures) for column in columns},
         "bootstrap": {"resamples": RESAMPLES, "seed": SEED, "level": LEVEL, "clustered_by": "group"},
     }
     write_json(out or folder / SLICES, result)
     return result
 
 
+def kept_columns(arrays: Arrays) -> dict[str, dict[int, Any]]:
+    """What a run keeps of each post beside its hash, by row number: ``length`` in characters and ``language``."""
+    found: dict[str, dict[int, Any]] = {}
+    rows = arrays.row.tolist()
+    if not np.isnan(arrays.lengths).all():
+        lengths = arrays.lengths.tolist()
+        found["length"] = {row: None if x != x else int(x) for row, x in zip(rows, lengths, strict=True)}
+    if (arrays.languages != "").any():
+        found["language"] = dict(zip(rows, arrays.languages.tolist(), strict=True))
+    return found
+
+
+def kept_slices(runs: list[Arrays], parts: int = 4) -> dict[str, list[dict[int, str]]]:
+    """By column that the runs themselves keep, each run's slices by row number, cut at the same places for all runs.
+
+    Args:
+        runs: The samples of each run.
+        parts: Lengths are divided into so many parts.
+
+    Returns:
+        No column in which all posts are alike.
+    """
+    kept = [kept_columns(run) for run in runs]
+    found = {}
+    for column in dict.fromkeys(name for columns in kept for name in columns):
+        pooled = {(i, row): value for i, each in enumerate(kept) for row, value in each.get(column, {}).items()}
+        places = list(pooled)
+        names = into_slices(column, dict(enumerate(pooled.values())), parts)
+        if len(set(names.values())) > 1:
+            found[column] = [
+                {row: names[at] for at, (place, row) in enumerate(places) if place == i} for i in range(len(runs))
+            ]
+    return found
+
+
 def measure_names(arrays: Arrays, task: Task) -> list[str]:
     """The names of the measures that the rows allow."""
     sums = to_sums(arrays, task, shared_edges([arrays], task))
-    return [name for group, name in measure(sums.read(np.zeros((1, sums.matrix.shape[1]))), task) if group == "metrics"]
+    return list(shown(measure(sums.read(np.zeros((1, sums.matrix.shape[1]))), task)))
 
 
 def slice_by(arrays: Arrays, task: Task, slices: dict[int, str], measures: list[str]) -> dict[str, Any]:
@@ -88,9 +131,14 @@ def slice_by(arrays: Arrays, task: Task, slices: dict[int, str], measures: list[
     names = np.array([slices[int(row)] for row in arrays.row])
     values = np.unique(names)
     masks = [names == value for value in values]
-    exact = to_sums(arrays, task, shared_edges([arrays], task, ranks=None))
+
+    def summed(ranks: int | None) -> Sums:
+        ranked = any(name in OF_PROBABILITIES for name in measures)
+        return to_sums(arrays, task, shared_edges([arrays], task, ranks=ranks) if ranked else [])
+
+    exact = summed(None)
     point = _formula(exact, task, measures, len(values))(_side_by_side(exact, masks).sum(axis=0).reshape(1, -1))[0]
-    sums = to_sums(arrays, task, shared_edges([arrays], task))
+    sums = summed(RANKS)
     groups = grouped(_side_by_side(sums, masks), arrays.groups)
     found = intervals(groups, _formula(sums, task, measures, len(values)), point)
     least = detectable(found.draws)
@@ -131,8 +179,8 @@ def _formula(sums: Sums, task: Task, measures: list[str], slices: int) -> Any:
 
     def named(totals: Floats) -> Floats:
         flat = totals.reshape(-1, totals.shape[-1])
-        found = measure(sums.read(flat), task)
-        return np.stack([found["metrics", name] for name in measures], -1).reshape(*totals.shape[:-1], len(measures))
+        found = shown(measure(sums.read(flat), task))
+        return np.stack([found[name] for name in measures], -1).reshape(*totals.shape[:-1], len(measures))
 
     def formula(totals: Floats) -> Floats:
         each = np.asarray(totals).reshape(len(totals), slices, -1)

@@ -5,12 +5,12 @@ from pathlib import Path
 
 from eval.asking import Baselines, Model, Plan
 from eval.data import Data, load_entry
-from eval.suite import Settings, Suite
-from eval.wording import ABSENT
+from eval.reporting.wording import ABSENT
+from eval.suite import Settings, Suite, Value
 from mentalglm.errors import UserError
 
 REPOSITORY = Path(__file__).parents[1]
-Given = dict[str, bool | int | None]
+Given = dict[str, Value]
 
 
 def suite_data(suite: Suite, data: Path | None) -> Path:
@@ -36,7 +36,7 @@ def plan_suite(
     drop_shared: bool,
     tell: Callable[[str], None],
 ) -> tuple[list[Plan], dict[str, str]]:
-    """The tasks of a suite that can be asked, and why the others cannot (a key of :data:`eval.wording.ABSENT`).
+    """The tasks of a suite that can be asked, and why the others cannot (a key of ``ABSENT``, eval.reporting.wording).
 
     Args:
         suite: The suite.
@@ -60,14 +60,14 @@ def plan_suite(
         data = load_entry(entry, folder, settings, split)
         if data is None:
             absent[entry.task] = "no_files"
-        elif not data.train and (settings.shots or isinstance(model, Baselines)):
+        elif not data.train and (settings.shots or (isinstance(model, Baselines) and model.needs_rows)):
             absent[entry.task] = "no_training_rows"
         else:
             tell_notices(data, tell)
             try:
                 plans.append(model.plan(data, settings, drop_shared))
             except UserError:
-                if not isinstance(model, Baselines) or settings.generate or settings.shots:
+                if not isinstance(model, Baselines) or settings.generate or settings.shots or settings.probe:
                     raise
                 absent[entry.task] = "unsuited"
     for name, why in absent.items():

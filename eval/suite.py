@@ -1,6 +1,7 @@
 """Suites: which tasks are asked of which posts, how, and by which scores they are judged; one YAML file each."""
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -14,6 +15,10 @@ from mentalglm.tasks.loader import first_problem, yaml_problem
 
 FOLDER = Path(__file__).parent / "suites"
 Split = Literal["train", "validation", "test", "held_out"]
+Probe = Literal["comprehensiveness", "sufficiency", "self-consistency"]
+OPEN_LICENSE = "CC-BY-4.0"
+# What a setting may be, as YAML or an option gives it.
+Value = bool | int | float | Sequence[str] | None
 
 
 class _Strict(BaseModel):
@@ -30,6 +35,9 @@ class Settings(_Strict):
         seed: Draws the examples, the rows of a limit and the held-out posts.
         limit: At most so many posts per task.
         store_text: Keep posts and explanations in the run's folder, others' words too.
+        probe: What the model is asked again for; see :mod:`eval.probes`.
+        probe_samples: How often self-consistency lets it write.
+        temperature: At which it then draws its words.
     """
 
     labels_only: bool = False
@@ -38,6 +46,13 @@ class Settings(_Strict):
     seed: int = 0
     limit: int | None = Field(default=None, ge=1)
     store_text: bool = False
+    probe: tuple[Probe, ...] = ()
+    probe_samples: int = Field(default=5, ge=2)
+    temperature: float = Field(default=0.7, gt=0)
+
+    def may_keep(self, license: str | None) -> bool:
+        """Whether words of a row of this licence are kept."""
+        return self.store_text or license == OPEN_LICENSE
 
 
 class Entry(_Strict):
@@ -62,7 +77,7 @@ class Entry(_Strict):
     split: list[Split] = ["test"]
     held_out: float = Field(default=0.2, gt=0, lt=1)
     metrics: list[str] = Field(min_length=1)
-    settings: dict[str, bool | int | None] = {}
+    settings: dict[str, bool | int | float | list[str] | None] = {}
 
     @model_validator(mode="after")
     def _consistent(self) -> "Entry":
@@ -109,7 +124,7 @@ class Suite(_Strict):
         """The hash of all it says."""
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
 
-    def settings_of(self, entry: Entry, **given: bool | int | None) -> Settings:
+    def settings_of(self, entry: Entry, **given: Value) -> Settings:
         """An entry's settings: the suite's, its own, then those ``given`` that are not None."""
         chosen = {key: value for key, value in given.items() if value is not None}
         return Settings.model_validate({**self.settings.model_dump(), **entry.settings, **chosen})

@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eval.arrays import Arrays
+from eval.explanations.blocks import each_block
+from eval.explanations.sums import Block
 from mentalglm import metrics
 from mentalglm.metrics.calibration import BINS
 from mentalglm.tasks import Task
@@ -39,6 +41,11 @@ class Sums:
         for name, (start, shape) in self.blocks.items():
             found[name] = totals[:, start : start + int(np.prod(shape))].reshape(len(totals), *shape)
         return found
+
+
+def block_key(block: Block) -> str:
+    """What the sums of a block of explanations' measures are called."""
+    return f"explained.{block.name}"
 
 
 def positives(task: Task) -> list[int]:
@@ -142,6 +149,8 @@ def to_sums(arrays: Arrays, task: Task, cuts: list[Floats]) -> Sums:
     for name, characters in (("evidence", arrays.evidence), ("labelled_evidence", arrays.labelled_evidence)):
         if not np.isnan(characters).all():
             add(name, np.nan_to_num(characters), 3)
+    for block, explained in each_block(arrays.explained):
+        add(block_key(block), np.nan_to_num(explained), block.width)
     if cuts:
         gold, chances = events(arrays, task)
         sure = metrics.surely_wrong(gold, chances)

@@ -1,6 +1,7 @@
 """Free text from a model loaded here or behind endpoints, window by window of long posts."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from mentalglm.analysis import ErrorInfo
@@ -15,10 +16,31 @@ Replies = list[list[tuple[str, str]] | ErrorInfo]
 _LEAST_ROOM = 32
 
 
+@dataclass(frozen=True)
+class Sampling:
+    """Replies drawn by chance instead of the likeliest words; no word is ruled out (no top-k, no top-p).
+
+    Attributes:
+        temperature: Above 0; 1 draws by the model's own probabilities.
+        seed: Of the draws.
+    """
+
+    temperature: float
+    seed: int
+
+
 def local_replies(
-    loaded: LoadedModel, posts: Sequence[str], task: Task, style: str, max_new_tokens: int, batch_size: int
+    loaded: LoadedModel,
+    posts: Sequence[str],
+    task: Task,
+    style: str,
+    max_new_tokens: int,
+    batch_size: int,
+    sampling: Sampling | None = None,
 ) -> Replies:
-    """Greedy replies of a model loaded here; a post that does not fit is read in overlapping windows.
+    """Replies of a model loaded here; a post that does not fit is read in overlapping windows.
+
+    They are greedy unless ``sampling`` says how they are drawn.
 
     Raises:
         UserError: The question alone leaves a post no room in the model's context.
@@ -38,7 +60,8 @@ def local_replies(
     said: dict[int, str] = {}
     for start in range(0, len(by_length), batch_size):
         places = by_length[start : start + batch_size]
-        said.update(zip(places, _generate(loaded, [prompts[place] for place in places], new_tokens), strict=True))
+        chosen = [prompts[place] for place in places]
+        said.update(zip(places, _generate(loaded, chosen, new_tokens, sampling), strict=True))
     replies: list[list[tuple[str, str]]] = [[] for _ in posts]
     for place, (row, part) in enumerate(windows):
         replies[row].append((part, said[place]))
@@ -67,7 +90,7 @@ def post_room(loaded: LoadedModel, task: Task, style: str) -> int:
     return room
 
 
-def _generate(loaded: LoadedModel, prompts: list[list[int]], new_tokens: int) -> list[str]:
+def _generate(loaded: LoadedModel, prompts: list[list[int]], new_tokens: int, sampling: Sampling | None) -> list[str]:
     import torch
 
     from mentalglm.prompt import stop_token_id
@@ -80,20 +103,35 @@ def _generate(loaded: LoadedModel, prompts: list[list[int]], new_tokens: int) ->
     width = max(map(len, prompts))
     ids = torch.tensor([[padding] * (width - len(prompt)) + prompt for prompt in prompts], device=model.device)
     mask = torch.tensor([[0] * (width - len(prompt)) + [1] * len(prompt) for prompt in prompts], device=model.device)
-    with torch.inference_mode():
+    drawn: dict[str, Any] = {"do_sample": False}
+    if sampling is not None:
+        drawn = {"do_sample": True, "temperature": sampling.temperature, "top_k": 0, "top_p": 1.0}
+    devices = [model.device] if model.device.type == "cuda" else []
+    with torch.inference_mode(), torch.random.fork_rng(devices=devices, enabled=sampling is not None):
+        if sampling is not None:
+            torch.manual_seed(sampling.seed)
         written = model.generate(
             input_ids=ids,
             attention_mask=mask,
             max_new_tokens=new_tokens,
-            do_sample=False,
+            **drawn,
             eos_token_id=stops,
             pad_token_id=padding,
         )
     return [str(text) for text in tokenizer.batch_decode(written[:, width:], skip_special_tokens=True)]
 
 
-def remote_replies(model: RemoteModel, posts: Sequence[str], task: Task, style: str, max_new_tokens: int) -> Replies:
-    """Greedy replies of a model behind endpoints; a post that one refuses for its length is read in windows.
+def remote_replies(
+    model: RemoteModel,
+    posts: Sequence[str],
+    task: Task,
+    style: str,
+    max_new_tokens: int,
+    sampling: Sampling | None = None,
+) -> Replies:
+    """Replies of a model behind endpoints; a post that one refuses for its length is read in windows.
+
+    They are greedy unless ``sampling`` says how they are drawn.
 
     Raises:
         UserError: The endpoints answer nothing at all.
@@ -113,7 +151,8 @@ def remote_replies(model: RemoteModel, posts: Sequence[str], task: Task, style: 
 
         async def reply(part: str) -> tuple[str, str]:
             messages = build_messages(break_special_tokens(part).text, task, style)
-            return part, (await pool.chat(messages, max_tokens=max_new_tokens)).text
+            drawn = {"temperature": sampling.temperature, "seed": sampling.seed} if sampling else {}
+            return part, (await pool.chat(messages, max_tokens=max_new_tokens, **drawn)).text
 
         async def ask(post: str) -> list[tuple[str, str]] | ErrorInfo:
             size = MAX_CHARACTERS

@@ -107,8 +107,8 @@ def _build(
     with _timed(seconds, "mix"):
         drawn = mix(screened.rows, config.mixture, config.style, config.seed)
     with _timed(seconds, "word"):
-        weight = config.mixture.label_only_weight
-        rows = [instruction_of(one, config.style, config.seed, weight) for one in drawn]
+        weight, whole = config.mixture.label_only_weight, config.mixture.answers == "whole"
+        rows = [instruction_of(one, config.style, config.seed, weight, whole) for one in drawn]
         rows += [dialogue_of(one, gathered.origins[one.source].language) for one in gathered.dialogues]
         rows.sort(key=lambda row: order_key(config.seed, row.id))
     built = Built(rows, gathered, screened, seconds=seconds)

@@ -15,8 +15,8 @@ from instructions.gather import Candidate
 from instructions.heldout import text_keys
 from instructions.instruct import reads_back, text_of
 from instructions.mojibake import is_damaged
-from instructions.personal_data import Masked, mask
 from instructions.records import Record, Span, Turn
+from mentalglm.personal_data import Masked, mask
 from mentalglm.tasks import Task, add_task
 
 # Rows a process works on at a time; fewer rows than two chunks are not worth a second process.

@@ -9,7 +9,6 @@ from typing import Any
 from instructions.config import Checks, Config, DialoguePart, RecordsPart, SourceChoice
 from instructions.heldout import is_held_out, read_heldout, text_keys
 from instructions.order import order_key
-from instructions.personal_data import mask
 from instructions.records import Record, read_records
 from instructions.sources import (
     Fault,
@@ -24,6 +23,7 @@ from instructions.sources import (
     source_from,
 )
 from mentalglm.errors import UserError
+from mentalglm.personal_data import mask
 
 _OPEN_LICENCES = ("CC0", "CC-BY-4", "MIT", "APACHE")
 

@@ -10,8 +10,8 @@ from instructions.examine import Verdict
 from instructions.gather import Candidate
 from instructions.instruct import text_of
 from instructions.order import order_key, share
-from instructions.personal_data import mask
 from instructions.records import Record
+from mentalglm.personal_data import mask
 
 _BY = {"human": 0, "llm": 1, "none": 2}
 

@@ -9,9 +9,9 @@ from typing import Any
 from instructions.checks import SPAN_LENGTH, explanation_fault, problems
 from instructions.explain.asking import Checked
 from instructions.explain.outgoing import outgoing
-from instructions.personal_data import REPLACEMENTS, Masked, mask
 from instructions.records import Annotation, Record, Span
 from mentalglm.endpoint import Reply
+from mentalglm.personal_data import REPLACEMENTS, Masked, mask
 from mentalglm.prompt import Messages
 from mentalglm.special_tokens import break_special_tokens
 from mentalglm.tasks import Task, load_task, task_names

@@ -46,6 +46,7 @@ def cohen_kappa(
     weights: Weights = None,
     *,
     order: Sequence[Label] | None = None,
+    groups: ArrayLike | None = None,
     resamples: int = 1000,
     seed: int = 0,
 ) -> Estimate:
@@ -56,13 +57,15 @@ def cohen_kappa(
         b: The second rater's, of equal length.
         weights: How a disagreement grows with the distance in ``order``; None counts all alike.
         order: The categories in their order; by default those that occur, sorted, which weights need to be numbers.
+        groups: Which items belong together, one per item; resamples draw whole groups. Every item alone by default.
         resamples: Bootstrap resamples over items.
         seed: The bootstrap's seed.
 
     Raises:
         ValueError: The lengths differ, a category is not in ``order``, or weights have no order to go by.
     """
-    pairs = [(x, y) for x, y in zip(a, b, strict=True) if x is not None and y is not None]
+    both = [x is not None and y is not None for x, y in zip(a, b, strict=True)]
+    pairs = [(x, y) for x, y, rated in zip(a, b, both, strict=True) if rated and x is not None and y is not None]
     if order is None:
         seen = {value for pair in pairs for value in pair}
         if weights and any(isinstance(value, str) for value in seen):
@@ -80,14 +83,17 @@ def cohen_kappa(
         table = np.bincount(codes[:, 0] * size + codes[:, 1], minlength=size**2).reshape(size, size)
         return float(kappa_of(table.astype(float), penalty))
 
-    return _estimate(kappa, codes, resamples=resamples, seed=seed)
+    return _estimate(kappa, codes, groups=_kept(groups, both), resamples=resamples, seed=seed)
 
 
-def fleiss_kappa(counts: ArrayLike, *, resamples: int = 1000, seed: int = 0) -> Estimate:
+def fleiss_kappa(
+    counts: ArrayLike, *, groups: ArrayLike | None = None, resamples: int = 1000, seed: int = 0
+) -> Estimate:
     """Fleiss' kappa of any fixed number of raters (Fleiss 1971).
 
     Args:
         counts: How many raters put each item into each category, shape ``(items, categories)``.
+        groups: Which items belong together, one per item; resamples draw whole groups. Every item alone by default.
         resamples: Bootstrap resamples over items.
         seed: The bootstrap's seed.
 
@@ -105,11 +111,16 @@ def fleiss_kappa(counts: ArrayLike, *, resamples: int = 1000, seed: int = 0) -> 
         chance = ((table.sum(0) / table.sum()) ** 2).sum()
         return 1 - _ratio(1 - agreed.mean(), 1 - chance)
 
-    return _estimate(kappa, table, resamples=resamples, seed=seed)
+    return _estimate(kappa, table, groups=groups, resamples=resamples, seed=seed)
 
 
 def krippendorff_alpha(
-    ratings: ArrayLike, level: Level = "nominal", *, resamples: int = 1000, seed: int = 0
+    ratings: ArrayLike,
+    level: Level = "nominal",
+    *,
+    groups: ArrayLike | None = None,
+    resamples: int = 1000,
+    seed: int = 0,
 ) -> Estimate:
     """Krippendorff's alpha of any number of raters, gaps allowed (Krippendorff 2011).
 
@@ -117,6 +128,7 @@ def krippendorff_alpha(
         ratings: Codes or scores, shape ``(items, raters)``; ``nan`` where a rater did not judge an item. Items that
             fewer than two judged are left out.
         level: Whether the numbers are names, ranks or distances.
+        groups: Which items belong together, one per item; resamples draw whole groups. Every item alone by default.
         resamples: Bootstrap resamples over items.
         seed: The bootstrap's seed.
     """
@@ -125,7 +137,7 @@ def krippendorff_alpha(
     counts = np.stack([(table == value).sum(1) for value in values], axis=1) if len(values) else np.zeros((0, 0))
     apart = np.subtract.outer(values, values)
     distance = apart**2 if level == "interval" else (apart != 0).astype(float)
-    return _alpha(counts, distance, level == "ordinal", resamples, seed)
+    return _alpha(counts, distance, level == "ordinal", groups, resamples, seed)
 
 
 def set_alpha(ratings: Sequence[Sequence[Set[Any] | None]], *, resamples: int = 1000, seed: int = 0) -> Estimate:
@@ -147,7 +159,7 @@ def set_alpha(ratings: Sequence[Sequence[Set[Any] | None]], *, resamples: int = 
             if given is not None:
                 counts[row, places[frozenset(given)]] += 1
     distance = np.array([[masi_distance(x, y) for y in sets] for x in sets]).reshape(len(sets), len(sets))
-    return _alpha(counts, distance, False, resamples, seed)
+    return _alpha(counts, distance, False, None, resamples, seed)
 
 
 def masi_distance(a: Set[Any], b: Set[Any]) -> float:
@@ -159,13 +171,21 @@ def masi_distance(a: Set[Any], b: Set[Any]) -> float:
     return 1 - len(a & b) / len(a | b) * (2 / 3 if a < b or b < a else 1 / 3)
 
 
-def icc(ratings: ArrayLike, kind: Kind = "A,1", *, resamples: int = 1000, seed: int = 0) -> Estimate:
+def icc(
+    ratings: ArrayLike,
+    kind: Kind = "A,1",
+    *,
+    groups: ArrayLike | None = None,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> Estimate:
     """Intraclass correlation in the two-way model (McGraw and Wong 1996, tables 4 and 5).
 
     Args:
         ratings: Scores, shape ``(items, raters)``; items with a ``nan`` are left out.
         kind: ``A`` for absolute agreement or ``C`` for consistency; ``1`` for a single rater or ``k`` for the raters'
             mean.
+        groups: Which items belong together, one per item; resamples draw whole groups. Every item alone by default.
         resamples: Bootstrap resamples over items.
         seed: The bootstrap's seed.
 
@@ -175,7 +195,8 @@ def icc(ratings: ArrayLike, kind: Kind = "A,1", *, resamples: int = 1000, seed: 
     if kind not in ("A,1", "C,1", "A,k", "C,k"):
         raise ValueError(f"kind {kind!r} is not one of A,1  C,1  A,k  C,k")
     table = _table(ratings)
-    table = table[~np.isnan(table).any(1)]
+    whole = ~np.isnan(table).any(1)
+    table = table[whole]
 
     def correlation(table: Floats) -> float:
         n, k = table.shape
@@ -186,15 +207,18 @@ def icc(ratings: ArrayLike, kind: Kind = "A,1", *, resamples: int = 1000, seed: 
         items = k * (rows**2).sum() / (n - 1)
         error = ((centred - rows[:, None] - columns) ** 2).sum() / ((n - 1) * (k - 1))
         raters = n * (columns**2).sum() / (k - 1) - error if kind[0] == "A" else 0.0
-        whole = items + (k - 1) * error + k / n * raters if kind[2] == "1" else items + raters / n
-        return _ratio(items - error, whole)
+        total = items + (k - 1) * error + k / n * raters if kind[2] == "1" else items + raters / n
+        return _ratio(items - error, total)
 
-    return _estimate(correlation, table, resamples=resamples, seed=seed)
+    return _estimate(correlation, table, groups=_kept(groups, whole), resamples=resamples, seed=seed)
 
 
-def _alpha(counts: Floats, distance: Floats, ordinal: bool, resamples: int, seed: int) -> Estimate:
+def _alpha(
+    counts: Floats, distance: Floats, ordinal: bool, groups: ArrayLike | None, resamples: int, seed: int
+) -> Estimate:
     """Alpha from counts of shape ``(items, values)`` and the values' distances, shape ``(values, values)``."""
-    counts = counts[counts.sum(1) >= 2].astype(float)
+    judged = counts.sum(1) >= 2
+    counts = counts[judged].astype(float)
 
     def disagreements(counts: Floats, between: Floats) -> Floats:
         each: Floats = ((counts @ between) * counts).sum(1) / (counts.sum(1) - 1)
@@ -212,7 +236,11 @@ def _alpha(counts: Floats, distance: Floats, ordinal: bool, resamples: int, seed
             observed = disagreements(counts, between)
         return 1 - _ratio(observed.sum() * (totals.sum() - 1), totals @ between @ totals)
 
-    return _estimate(alpha, counts, fixed, resamples=resamples, seed=seed)
+    return _estimate(alpha, counts, fixed, groups=_kept(groups, judged), resamples=resamples, seed=seed)
+
+
+def _kept(groups: ArrayLike | None, kept: ArrayLike) -> ArrayLike | None:
+    return None if groups is None else np.asarray(groups)[np.asarray(kept, bool)]
 
 
 def _table(values: ArrayLike) -> Floats:
@@ -222,11 +250,13 @@ def _table(values: ArrayLike) -> Floats:
     return table if table.ndim == 2 else np.zeros((0, 0))
 
 
-def _estimate(statistic: Callable[..., float], *items: NDArray[Any], resamples: int, seed: int) -> Estimate:
+def _estimate(
+    statistic: Callable[..., float], *items: NDArray[Any], groups: ArrayLike | None, resamples: int, seed: int
+) -> Estimate:
     value = float(statistic(*items)) if len(items[0]) else float("nan")
     if np.isnan(value):
         return Estimate(value, value, value, len(items[0]))
-    low, high = bootstrap_interval(statistic, *items, n=resamples, seed=seed)
+    low, high = bootstrap_interval(statistic, *items, groups=groups, n=resamples, seed=seed)
     return Estimate(value, float(low), float(high), len(items[0]))
 
 

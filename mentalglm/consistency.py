@@ -81,12 +81,12 @@ def fit_consistency(explanations: Sequence[str], labels: Sequence[Sequence[str]]
     flags = flags[:, judged]
     hidden = [hide_labels(text, task) for text in explanations]
     folds = KFold(_FOLDS, shuffle=True, random_state=0)
-    expected = cross_val_predict(_classifier(), hidden, flags, cv=folds, method="predict_proba")
+    expected = cross_val_predict(classifier(), hidden, flags, cv=folds, method="predict_proba")
     threshold = float(np.quantile(_worst(expected, flags), TURNED_DOWN))
     others = flags[np.random.default_rng(0).permutation(len(flags))]
     wrong = (flags != others).any(axis=1)
     caught = float((_worst(expected, others)[wrong] < threshold).mean())
-    return Consistency(task, threshold, len(hidden), caught, _classifier().fit(hidden, flags), judged)
+    return Consistency(task, threshold, len(hidden), caught, classifier().fit(hidden, flags), judged)
 
 
 def hide_labels(explanation: str, task: Task) -> str:
@@ -126,7 +126,8 @@ def _worst(expected: NDArray[np.float64], flags: Flags) -> NDArray[np.float64]:
     return worst
 
 
-def _classifier() -> Any:
+def classifier() -> Any:
+    """What learns labels from explanations, not fitted yet: TF-IDF of characters, one logistic regression per label."""
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
     from sklearn.multiclass import OneVsRestClassifier

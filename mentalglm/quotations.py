@@ -16,7 +16,12 @@ _LONGEST_TERM_ZH = 4
 
 
 def misquoted_words(explanation: str, post: str, task: Task | None = None) -> list[str]:
-    """The strings that ``explanation`` quotes, in whatever marks, although ``post`` does not hold them, in order.
+    """The strings that ``explanation`` quotes although ``post`` does not hold them; see :func:`quoted_words`."""
+    return [words for words, held in quoted_words(explanation, post, task) if not held]
+
+
+def quoted_words(explanation: str, post: str, task: Task | None = None) -> list[tuple[str, bool]]:
+    """The strings that ``explanation`` quotes, in whatever marks and in order, and whether ``post`` holds each.
 
     Looser than `unquoted_words`, for explanations from elsewhere: case, width, punctuation and spaces may differ, and
     words may be left out at an ellipsis or a bracket. Apostrophes are no quotation marks. In other marks than 「」, one
@@ -26,8 +31,9 @@ def misquoted_words(explanation: str, post: str, task: Task | None = None) -> li
     found = []
     for quotation in _ANY_QUOTATION.finditer(explanation):
         words = next(group for group in quotation.groups() if group is not None)
-        if not _holds(body, words) and (quotation["corner"] is not None or not _is_term(words, task)):
-            found.append(words)
+        held = _holds(body, words)
+        if held or quotation["corner"] is not None or not _is_term(words, task):
+            found.append((words, held))
     return found
 
 

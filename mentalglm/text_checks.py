@@ -17,6 +17,7 @@ __all__ = [
     "names_level",
     "repeats_itself",
     "unquoted_words",
+    "word_runs",
 ]
 
 _QUOTED = re.compile("「([^「」]*)」")
@@ -133,9 +134,14 @@ def gives_diagnosis(text: str) -> bool:
 
 def repeats_itself(text: str) -> bool:
     """Whether more than a fifth of ``text``'s runs of six words (characters, in Chinese) stood there before."""
-    words = _WORD.findall(text.lower())
-    runs = [tuple(words[start : start + _RUN]) for start in range(len(words) - _RUN + 1)]
+    runs = word_runs(text, _RUN)
     return len(runs) - len(set(runs)) > _REPEATED * len(runs)
+
+
+def word_runs(text: str, size: int) -> list[tuple[str, ...]]:
+    """Every run of ``size`` words of ``text`` in order, in lower case; a Chinese character is a word."""
+    words = _WORD.findall(text.lower())
+    return [tuple(words[start : start + size]) for start in range(len(words) - size + 1)]
 
 
 def _prescribes(clause: str) -> bool:

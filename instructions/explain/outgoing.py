@@ -3,8 +3,8 @@
 from collections import Counter
 from dataclasses import dataclass
 
-from instructions.personal_data import mask
 from instructions.records import Record
+from mentalglm.personal_data import mask
 from mentalglm.prompt import render_turns
 from mentalglm.special_tokens import break_special_tokens
 

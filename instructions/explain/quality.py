@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from instructions.checks import GUIDE_LENGTH, SHORT_POST, SPAN_LENGTH, explanation_fault, problems
 from instructions.explain.asking import Checked
-from instructions.personal_data import mask
 from instructions.records import Record, Span
 from mentalglm.answer import Quote, parse_answer
 from mentalglm.endpoint import Reply
+from mentalglm.personal_data import mask
 from mentalglm.tasks import Task
 from mentalglm.text_checks import misquoted_words
 

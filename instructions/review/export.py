@@ -6,22 +6,27 @@ from pathlib import Path
 from typing import Any
 
 from instructions.explain.rows import require_tasks
-from instructions.personal_data import mask
 from instructions.records import Record, read_records
-from instructions.review.aspects import ANCHORS, ASPECTS, HELP, SCALE
 from instructions.review.sample import draw
-from instructions.workbook.paper import write_rows, write_text
 from instructions.write import make_folder
 from instructions.write import write_text as write_file
 from mentalglm.errors import UserError
+from mentalglm.personal_data import mask
 from mentalglm.prompt import render_turns
+from mentalglm.rating.aspects import ANCHORS, ASPECTS, RULES, WHAT_TO_DO
+from mentalglm.rating.cells import offer_scale
 from mentalglm.tasks import load_task
+from mentalglm.worksheet import write_rows, write_text
 from mentalglm.writers import display_of
 
 RATINGS, GUIDE = "评分 ratings", "说明 instructions"
 NUMBER, COMMENT, REVIEW = "编号 no.", "备注 comment", "评审 review"
 _SHOWN = ("任务 task", "帖子 post", "标签 labels", "依据 evidence", "解释 explanation")
 _WIDTHS = (8, 18, 52, 24, 34, 52)
+_LABELS = (
+    "标签由人给定。请评解释，不评标签；不同意标签时请写在备注里。",
+    "The labels were given. Rate the explanation, not the label; where you disagree with a label, comment on it.",
+)
 
 
 def export_review(path: Path, out: Path, count: int, seed: int, by: str) -> int:
@@ -67,7 +72,6 @@ def key_path(out: Path) -> Path:
 
 def _write_book(out: Path, drawn: list[Record], review: str) -> None:
     from openpyxl import Workbook
-    from openpyxl.worksheet.datavalidation import DataValidation
 
     book = Workbook()
     sheet = book.active
@@ -80,19 +84,7 @@ def _write_book(out: Path, drawn: list[Record], review: str) -> None:
     for number in range(2, len(rows) + 2):
         sheet.cell(number, 1).value = number - 1
     sheet.freeze_panes = "B2"
-    choice = DataValidation(
-        type="list",
-        formula1=f'"{",".join(map(str, SCALE))}"',
-        allow_blank=True,
-        showErrorMessage=True,
-        errorTitle="0–3",
-        error="请选 0、1、2 或 3 / choose 0, 1, 2 or 3",
-    )
-    sheet.add_data_validation(choice)
-    first = len(_SHOWN) + 2
-    for column in range(first, first + len(ASPECTS)):
-        letter = sheet.cell(1, column).column_letter
-        choice.add(f"{letter}2:{letter}{len(rows) + 1}")
+    offer_scale(sheet, len(_SHOWN) + 2, len(rows) + 1)
     _write_help(book.create_sheet(GUIDE, 0), review)
     book.active = 0
     make_folder(out.parent)
@@ -105,7 +97,9 @@ def _write_book(out: Path, drawn: list[Record], review: str) -> None:
 def _write_help(sheet: Any, review: str) -> None:
     lines = [(f"{aspect.zh[0]}：{aspect.zh[1]}", f"{aspect.en[0]}: {aspect.en[1]}") for aspect in ASPECTS]
     lines += [(f"{score} = {zh}", f"{score} = {en}") for score, zh, en in ANCHORS]
-    write_rows(sheet, ["说明", "Instructions"], [list(line) for line in (*HELP, *lines)], [64, 72])
+    write_rows(
+        sheet, ["说明", "Instructions"], [list(line) for line in (WHAT_TO_DO, _LABELS, *RULES, *lines)], [64, 72]
+    )
     last = sheet.max_row + 2
     write_text(sheet.cell(last, 1), REVIEW)
     write_text(sheet.cell(last, 2), review)

@@ -1,7 +1,6 @@
 """Reads the workbooks that experts sent back."""
 
 import json
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,10 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from instructions.review.aspects import ASPECTS, SCALE
 from instructions.review.export import COMMENT, GUIDE, NUMBER, RATINGS, REVIEW
 from instructions.workbook.sheets import Row, read_sheets
 from mentalglm.errors import UserError
+from mentalglm.rating.aspects import ASPECTS, SCALE
+from mentalglm.rating.cells import whole_number
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def read_ratings(files: Sequence[Path], key_file: Path) -> Ratings:
     for expert, path in enumerate(files):
         seen: set[int] = set()
         for row in _rows(path, key["review"]):
-            number = _number(row.cells[NUMBER])
+            number = whole_number(row.cells[NUMBER])
             where = f"{path.name}, row {row.number}"
             if number is None or number not in places or number in seen:
                 found.faults.append(f"{where}: the number is missing, unknown or stands twice")
@@ -57,7 +57,7 @@ def read_ratings(files: Sequence[Path], key_file: Path) -> Ratings:
             seen.add(number)
             for aspect in ASPECTS:
                 written = row.cells.get(aspect.column, "")
-                score = _number(written)
+                score = whole_number(written)
                 if score in SCALE:
                     found.scores[aspect.name][places[number], expert] = score
                 elif written.strip():
@@ -102,12 +102,3 @@ def _names(files: Sequence[Path]) -> list[str]:
     if len(set(names)) < len(names):
         raise UserError("two workbooks have the same name; name each after its expert, such as review_a.xlsx")
     return names
-
-
-def _number(cell: str) -> int | None:
-    """A whole number as people and spreadsheet programs write it: 2, 2.0, ２; None for anything else."""
-    try:
-        value = float(unicodedata.normalize("NFKC", cell).strip())
-    except ValueError:
-        return None
-    return int(value) if value.is_integer() else None

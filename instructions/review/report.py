@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from instructions.review.aspects import ASPECTS
+from mentalglm.rating.aspects import ASPECTS
 
 _AGREEMENT = {
     "krippendorff_alpha_ordinal": "Krippendorff α（ordinal）",

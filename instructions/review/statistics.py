@@ -1,15 +1,14 @@
 """Means and agreement of experts' ratings, each with an interval."""
 
-from itertools import combinations
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from instructions.review.aspects import SCALE
 from instructions.review.ratings import Ratings
-from mentalglm.agreement import Estimate, cohen_kappa, fleiss_kappa, icc, krippendorff_alpha
+from mentalglm.agreement import Estimate
 from mentalglm.metrics import bootstrap_interval
+from mentalglm.rating.statistics import agreement_of, plain
 
 Scores = NDArray[np.float64]
 
@@ -30,10 +29,10 @@ def statistics(ratings: Ratings) -> dict[str, Any]:
 def _aspect(scores: Scores, experts: list[str], tasks: list[str]) -> dict[str, Any]:
     rows = {task: [place for place, one in enumerate(tasks) if one == task] for task in sorted(set(tasks))}
     return {
-        "mean": _plain(_mean(scores)),
-        "by_task": {task: _plain(_mean(scores[places])) for task, places in rows.items()},
-        "by_expert": {name: _plain(_mean(scores[:, [place]])) for place, name in enumerate(experts)},
-        "agreement": _agreement(scores, experts) if len(experts) > 1 else {},
+        "mean": plain(_mean(scores)),
+        "by_task": {task: plain(_mean(scores[places])) for task, places in rows.items()},
+        "by_expert": {name: plain(_mean(scores[:, [place]])) for place, name in enumerate(experts)},
+        "agreement": agreement_of(scores, experts) if len(experts) > 1 else {},
     }
 
 
@@ -46,27 +45,3 @@ def _mean(scores: Scores) -> Estimate:
         return Estimate(float("nan"), float("nan"), float("nan"), 0)
     low, high = bootstrap_interval(lambda values: float(values.mean()), means)
     return Estimate(float(means.mean()), float(low), float(high), len(means))
-
-
-def _agreement(scores: Scores, experts: list[str]) -> dict[str, Any]:
-    whole = scores[~np.isnan(scores).any(axis=1)]
-    counts = np.stack([(whole == score).sum(axis=1) for score in SCALE], axis=1)
-    columns = [[None if np.isnan(score) else int(score) for score in column] for column in scores.T]
-    pairs: dict[str, Any] = {}
-    for one, other in combinations(range(len(experts)), 2):
-        pairs[f"{experts[one]} / {experts[other]}"] = {
-            "cohen_kappa": _plain(cohen_kappa(columns[one], columns[other])),
-            "cohen_kappa_quadratic": _plain(cohen_kappa(columns[one], columns[other], "quadratic", order=list(SCALE))),
-        }
-    return {
-        "krippendorff_alpha_ordinal": _plain(krippendorff_alpha(scores, "ordinal")),
-        "fleiss_kappa": _plain(fleiss_kappa(counts)),
-        "icc_single": _plain(icc(scores, "A,1")),
-        "icc_mean_of_experts": _plain(icc(scores, "A,k")),
-        "pairs": pairs,
-    }
-
-
-def _plain(estimate: Estimate) -> dict[str, Any]:
-    numbers = {"value": estimate.value, "low": estimate.low, "high": estimate.high}
-    return {**{name: None if np.isnan(value) else round(value, 4) for name, value in numbers.items()}, "n": estimate.n}

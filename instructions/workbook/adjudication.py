@@ -6,9 +6,9 @@ from typing import Any
 
 from instructions.sources.labels import Unlabelled, Unsaid
 from instructions.workbook.answers import Item, TaskAnswers
-from instructions.workbook.paper import cell_text, write_rows, write_text
 from instructions.workbook.sheets import read_sheets, sheet_names
 from mentalglm.errors import UserError
+from mentalglm.worksheet import cell_text, write_rows, write_text
 
 PLACE, POST, DECISION, NOTE = "位置 place", "帖子 post", "裁定 decision", "备注 note"
 _NONE = "无"

@@ -5,7 +5,7 @@ from typing import Any
 
 from instructions.sources.source import Source
 from instructions.workbook.answers import Item, TaskAnswers
-from instructions.workbook.paper import write_rows
+from mentalglm.worksheet import write_rows
 
 PLACE = "workbook place"
 _NONE, _UNUSED = "无", "(not used)"

@@ -71,7 +71,7 @@ def plain_loop(config_path: Path, built: object) -> float:
     from instructions.duplicates import text_key
     from instructions.instruct import reads_back
     from instructions.mojibake import is_damaged
-    from instructions.personal_data import mask
+    from mentalglm.personal_data import mask
 
     config: Config = read_yaml(config_path, Config)
     index, seen = MinHashLSH(threshold=0.8, num_perm=128), set()

@@ -46,6 +46,8 @@ def test_two_models_are_tested_over_seeds_and_over_posts(tmp_path: Path) -> None
     assert change["p_seeds"] == pytest.approx(welch, abs=1e-5)
     assert change["p_items"] == pytest.approx(1 / 501, abs=1e-6)  # no random swap comes near
     assert 0 < change["low"] < change["value"] < change["high"]
+    # A normal interval reaches 1.96 errors to each side; what is found 4 times in 5 lies 2.8 errors off.
+    assert change["detectable"] == pytest.approx(2.8 / 3.92 * (change["high"] - change["low"]), rel=0.15)
     assert result["tests"] == 2 and change["p_items_holm"] >= change["p_items"]
     assert "p_seeds" not in result["tasks"]["suicide_risk"]["metrics"]["f1"]["difference"]
 

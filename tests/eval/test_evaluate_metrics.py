@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sacrebleu.metrics import BLEU, CHRF
 from sklearn import metrics as sk
+
+from tests.eval.explanations.tiny_models import write_writer
 
 # evaluate brings torch and the hub's client along.
 pytestmark = pytest.mark.slow
@@ -17,6 +20,8 @@ ROOT = Path(__file__).parents[2]
 GOLD, SAID, UNREAD = [0, 1, 1, 0, 1, 0], [0, 1, 0, 1, 1, 0], [0, 1, -1, -1, 1, 0]
 CHANCE = [0.1, 0.9, 0.4, 0.6, 0.8, 0.3]
 SETS = [[1, 0, 0], [1, 1, 0], [0, 0, 0]], [[1, 0, 0], [0, 1, 1], [0, 0, 0]]
+
+WRITTEN, WANTED = ["她说难过，睡不着", "好累", ""], ["她失眠，难过", "好累", "什么都没有"]
 
 PROGRAM = """
 import json, sys
@@ -29,6 +34,7 @@ unread = {"references": d["gold"], "predictions": d["unread"]}
 chances = {"references": d["gold"], "predictions": d["chance"]}
 sets = {"references": d["sets"][0], "predictions": d["sets"][1]}
 labels = 22
+TEXTS = ("bleu_zh", "chrf_zh", "rouge_zh_words", "rouge_zh_chars")
 row = lambda *on: [int(i in on) for i in range(labels)]
 print(json.dumps({
     "combined": evaluate.combine(["eval/metrics/accuracy", "eval/metrics/f1"]).compute(**codes),
@@ -42,6 +48,11 @@ print(json.dumps({
     "by_steps": (lambda m: (m.add_batch(**{k: v[:3] for k, v in chances.items()}),
                             m.add_batch(**{k: v[3:] for k, v in chances.items()}), m.compute())[-1])(load("reading")),
     "abstention": load("abstention").compute(references=[1, 0, 0], predictions=[.9, .2, float("-inf")]),
+    "texts": evaluate.combine([f"eval/metrics/{n}" for n in TEXTS]).compute(**d["texts"]),
+    "by_models": [
+        evaluate.load(f"eval/metrics/{n}", model=m).compute(**d["texts"])
+        for n, m in (("bert_score_local", "embedded"), ("bart_score", d["writer"]))
+    ],
     "hierarchy": load("hierarchical_f1", "cognitive_pathway").compute(
         references=[row(0), row(1)], predictions=[row(1), row(1)]),
 }))
@@ -51,7 +62,9 @@ print(json.dumps({
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What the modules say in a process that has no hub and an empty cache."""
-    data = {"gold": GOLD, "said": SAID, "unread": UNREAD, "chance": CHANCE, "sets": SETS}
+    writer = str(write_writer(tmp_path_factory.mktemp("models") / "writer"))
+    data = {"gold": GOLD, "said": SAID, "unread": UNREAD, "chance": CHANCE, "sets": SETS, "writer": writer}
+    data["texts"] = {"predictions": WRITTEN, "references": WANTED}
     home = {"HF_HOME": str(tmp_path_factory.mktemp("hf")), "HF_HUB_OFFLINE": "1", "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, json.dumps(data)], cwd=ROOT, env={**os.environ, **home}, capture_output=True
@@ -103,3 +116,19 @@ def test_curves_and_levels_by_hand(found: dict[str, Any]) -> None:
     hierarchy = found["hierarchy"]
     assert hierarchy["level_1_micro_f1"] == 1.0 and hierarchy["level_2_micro_f1"] == 0.5
     assert hierarchy["pooled_micro_f1"] == 0.75
+
+
+def test_texts_equal_sacrebleu_and_hand_counts(found: dict[str, Any]) -> None:
+    texts = found["texts"]
+    assert texts["bleu_zh"] == pytest.approx(BLEU(tokenize="zh").corpus_score(WRITTEN, [WANTED]).score / 100)
+    assert texts["chrf"] == pytest.approx(CHRF().corpus_score(WRITTEN, [WANTED]).score / 100)
+    # 她说难过睡不着 and 她失眠难过 share 她, 难, 过; the empty one shares nothing.
+    assert texts["rouge1_chars"] == texts["rougeL_chars"] == pytest.approx((6 / 12 + 1 + 0) / 3)
+    assert 0 < texts["rougeL_words"] < 1
+
+
+def test_models_of_texts_say_which_they_are(found: dict[str, Any]) -> None:
+    by_states, by_likelihood = found["by_models"]
+    assert 1 / 3 < by_states["bert_score_f1"] < 2 / 3  # one is the same, one is empty
+    assert by_states["bert_score_by"]["model"] == "embedded" and by_likelihood["bart_score_f"] < 0
+    assert len(by_likelihood["bart_score_by"]["weights_sha256"]) == 64

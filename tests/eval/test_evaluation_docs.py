@@ -9,12 +9,18 @@ from pathlib import Path
 
 import pytest
 
+from eval.explanations.model_measures import MODEL_MEASURES
+from eval.explanations.reference_free import REFERENCE_FREE
+from eval.explanations.text_measures import TEXT_MEASURES
 from eval.measure import READING
+from eval.probes import PROBES
+from eval.reporting.wording import METRICS, SETTINGS
 from eval.suite import load_suite, suite_names
-from eval.wording import METRICS, SETTINGS
 from mentalglm.metrics.calibration import BINS
 from mentalglm.metrics.screening import PREVALENCES
 from tests.eval.commands import evaluate, manifest, samples
+from tests.eval.experts.books import filled
+from tests.eval.explanations.test_meta import published
 from tests.eval.published_files import downstream
 
 ROOT = Path(__file__).parents[2]
@@ -42,6 +48,9 @@ def test_every_suite_measure_and_module_is_named(path: Path) -> None:
     shown = {re.sub(r"^(parent|pooled)_.*|^labelled_evidence_.*", r"", name) for name in METRICS} - {"", "parse_rate"}
     assert {re.sub(r"^evidence_(precision|recall)$", "evidence_f1", name) for name in shown} <= named
     assert {"bca", "low", "high", "answered_only", "reading"} <= named
+    assert {name for block in (*TEXT_MEASURES, *MODEL_MEASURES) for name in block.names} <= named
+    unreferenced = {name for block in REFERENCE_FREE for name in block.names}
+    assert {name for name in unreferenced if not name.startswith("labelled_")} | set(PROBES) <= named
 
 
 @both
@@ -72,26 +81,41 @@ def test_both_languages_show_the_same_commands() -> None:
 def test_every_command_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "instructions").symlink_to(ROOT / "instructions")
     downstream(tmp_path / "data")
-    for seed in (0, 1):  # a reader trains these
-        (tmp_path / f"out/seed-{seed}").mkdir(parents=True)
-        (tmp_path / f"out/seed-{seed}/model").symlink_to(ROOT / "mentalglm" / "weights" / "embedded")
+    (tmp_path / "data/imhi/human_evaluation").mkdir(parents=True)
+    published(tmp_path / "data/imhi/human_evaluation/DR_annotation")
+    for trained in ("seed-0", "seed-1", "whole", "labels"):  # a reader trains these
+        (tmp_path / "out" / trained).mkdir(parents=True)
+        (tmp_path / "out" / trained / "model").symlink_to(ROOT / "mentalglm" / "weights" / "embedded")
+    quick = tmp_path / "quick.yaml"  # one pass instead of a minute's work
+    quick.write_text("model: tiny\nlearning_rates: [0.002]\nepochs: 1\n", encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     seen = set()
-    for command in commands(PAGES[0]):
+    for written in commands(PAGES[0]):
+        command = [word.replace("encoder:tiny", f"encoder:{quick}") for word in written]
         cut = ["--limit", LIMIT] if command[0] == "run" else []
+        for place, sheet in enumerate(command[1:3] if command[0] == "ratings" else []):  # experts fill these in
+            filled(Path(sheet), Path(sheet).stem, lambda number, aspect, strict=place: (number + aspect) % (4 - strict))
         assert evaluate(*command, *cut).exit_code == 0, command
         seen.add(command[0])
-    assert seen == {"ls", "run", "compare", "report", "score", "validate", "aggregate", "slice", "export"}
+    asked = {"ls", "run", "compare", "report", "score", "validate", "aggregate", "slice", "export"}
+    assert seen == asked | {"sheet", "ratings", "meta"}
     runs = tmp_path / "runs"
     assert len(samples(runs / "open")) == 6 * LIMIT and len(samples(runs / "downstream")) == 2 * LIMIT
     assert manifest(runs / "few-shot")["setting"] == "fine-tuned, few-shot"
     assert manifest(runs / "generated")["options"]["generate"]
+    assert manifest(runs / "tiny")["model"]["tasks"]["suicide_risk"]["model"] == "tiny"
+    assert manifest(runs / "again")["options"]["probe"] == ["self-consistency"]
+    assert all("comprehensiveness" in item["probes"] for item in samples(runs / "explanations"))
+    assert manifest(runs / "lexicon")["model"]["name"] == "lexicon"
     assert manifest(runs / "downstream")["tasks"]["cognitive_distortion"]["data"]["split"] == "held_out"
     posts = {record["text"] for record in samples(runs / "open")}
     assert posts and any(post in (runs / "both.html").read_text(encoding="utf-8") for post in posts)
     third_party = [runs / "downstream" / name for name in ("samples.jsonl", "report.html", "manifest.json")]
     for words in ("照常上班", "日子定了", "我这种人就是"):  # of the invented posts in published formats
         assert not any(words in file.read_text(encoding="utf-8") for file in third_party)
+    tables = {path.stem for path in (runs / "tables").iterdir()}
+    assert tables == {"scores", "all_scores", "per_class", "screening", "comparison", "explanations", "slices", "paper"}
+    assert "数据声明" in (runs / "paper.html").read_text(encoding="utf-8")
     for name in ("tfidf/comparison.json", "seed-0/aggregate.json", "suicide_risk/slices.json"):
         assert (runs / name).is_file()
 

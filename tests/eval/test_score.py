@@ -158,7 +158,7 @@ def write_suite(folder: Path, metrics: list[str]) -> Path:
 
 def test_a_suite_has_scores_by_task(tmp_path: Path) -> None:
     scores = score_folder(write_suite(tmp_path / "run", ["evidence_f1", "macro_f1"]))
-    assert list(scores) == ["tasks", "samples_sha256"] and scores_of(tmp_path / "run") == scores
+    assert list(scores) == ["tasks", "explanation_models", "samples_sha256"] and scores_of(tmp_path / "run") == scores
     risk, distortion = task_scores(scores).values()
     assert (risk["n"], risk["n_expected"], distortion["n"], distortion["n_expected"]) == (2, 2, 1, 2)
     assert value(risk, "accuracy") == 0.5 and value(distortion, "micro_f1") == 1.0

@@ -8,9 +8,12 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from eval.arrays import Arrays, to_arrays
 from eval.data import file_hash
-from eval.slices import print_slices, slice_folder
+from eval.slices import kept_slices, print_slices, slice_folder
 from mentalglm.errors import UserError
+from mentalglm.tasks import load_task
+from tests.eval.commands import evaluate, samples
 from tests.eval.conftest import sample, write_run
 
 HIGH, LOW = "高自杀风险", "低自杀风险"
@@ -105,3 +108,37 @@ def test_the_table_speaks_both_languages(made: tuple[Path, Path]) -> None:
     print_slices(console, slice_folder(made[0], ["platform"], made[1]))
     text = console.export_text()
     assert all(words in text for words in ("weibo", "与其余帖子之差", "gap to the others", "fewer than 30"))
+
+
+def test_length_and_language_need_no_file_where_the_run_keeps_them(records: Path, tmp_path: Path) -> None:
+    out = tmp_path / "kept"
+    evaluate("run", "--task", "suicide_risk", "--data", records, "--model", "majority", "--out", out)
+    posts = [json.loads(line) for line in records.read_text(encoding="utf-8").splitlines()][40:]
+    assert [line["length"] for line in samples(out)] == [len(post["text"]) for post in posts]
+    assert {line["language"] for line in samples(out)} == {"zh"}
+    assert not any(post["text"] in (out / "samples.jsonl").read_text(encoding="utf-8") for post in posts)
+    by_file = slice_folder(out, ["length", "language"], records)
+    assert slice_folder(out, ["length", "language"]) == by_file
+    evaluate("slice", out, "--by", "length")
+    with pytest.raises(UserError, match=r"--by group needs --data.*; the run itself keeps length and language"):
+        slice_folder(out, ["group"])
+
+
+def test_an_older_run_needs_the_file(made: tuple[Path, Path]) -> None:
+    with pytest.raises(UserError, match=r"--by length needs --data, the file of posts that the run answered$"):
+        slice_folder(made[0], ["length"])
+    assert slice_folder(made[0], ["length"], made[1])["columns"]["length"]["slices"]
+
+
+def test_runs_are_cut_at_the_same_places() -> None:
+    def arrays(lengths: list[int | None]) -> Arrays:
+        kept = []
+        for i, n in enumerate(lengths):
+            beside = {} if n is None else {"length": n, "language": "zh"}
+            kept.append({**sample([LOW], [LOW]), "id": str(i), "row": i, "group": str(i), **beside})
+        return to_arrays(kept, load_task("suicide_risk"))
+
+    found = kept_slices([arrays(list(range(1, 13))), arrays([1, 12]), arrays([None])], parts=2)
+    assert list(found) == ["length"]  # all posts are Chinese
+    first, second, third = found["length"]
+    assert set(first.values()) == set(second.values()) == {"1: 1 … 6", "2: 7 … 12"} and third == {}

@@ -221,3 +221,29 @@ def test_five_thousand_items_take_a_second_or_two() -> None:
     began = time.perf_counter()
     set_alpha(sets)
     assert time.perf_counter() - began < 20
+
+
+def test_rows_about_one_post_are_resampled_together() -> None:
+    """Every row three times over in a group of its own tells no more than once: the same statistic, the same ends."""
+    codes = np.random.default_rng(0).integers(0, 4, size=(40, 2)).astype(float)
+    thrice, groups = np.repeat(codes, 3, axis=0), np.repeat(np.arange(40), 3)
+
+    def counts(table: Any) -> Any:
+        return np.stack([(table == score).sum(axis=1) for score in range(4)], axis=1)
+
+    def kappa(table: Any, groups: Any = None) -> Any:
+        return cohen_kappa(*table.astype(int).T.tolist(), groups=groups)
+
+    for once, again, alone in [
+        (kappa(codes), kappa(thrice, groups), kappa(thrice)),
+        (fleiss_kappa(counts(codes)), fleiss_kappa(counts(thrice), groups=groups), fleiss_kappa(counts(thrice))),
+    ]:
+        assert (again.low, again.high) == pytest.approx((once.low, once.high))
+        assert alone.high - alone.low < 0.7 * (once.high - once.low)
+    for statistic in (icc, krippendorff_alpha):
+        once, again, alone = statistic(codes), statistic(thrice, groups=groups), statistic(thrice)
+        assert again.high - again.low == pytest.approx(once.high - once.low, rel=0.1)
+        assert alone.high - alone.low < 0.7 * (once.high - once.low)
+    codes[0, 1] = np.nan  # a row that is left out takes its group's name along
+    assert not math.isnan(icc(codes, groups=np.arange(40)).low)
+    assert not math.isnan(krippendorff_alpha(codes, groups=np.arange(40)).low)

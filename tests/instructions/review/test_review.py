@@ -13,7 +13,6 @@ from openpyxl import load_workbook
 
 from instructions.explain.examples import OPEN_CORPUS
 from instructions.records import Record, Span
-from instructions.review.aspects import ASPECTS
 from instructions.review.export import GUIDE, NUMBER, RATINGS, export_review, key_path
 from instructions.review.ratings import read_ratings
 from instructions.review.report import report
@@ -21,6 +20,7 @@ from instructions.review.sample import draw
 from instructions.review.statistics import statistics
 from mentalglm.agreement import cohen_kappa, icc, krippendorff_alpha
 from mentalglm.errors import UserError
+from mentalglm.rating.aspects import ASPECTS
 from tests.endpoints import ROOT
 from tests.instructions.explain.records import read, record, write
 
