@@ -67,11 +67,12 @@ def plain_loop(config_path: Path, built: object) -> float:
     from datasketch import MinHash, MinHashLSH
 
     from instructions.checks import explanation_fault, problems
-    from instructions.config import Config, read_yaml
+    from instructions.config import Config
     from instructions.duplicates import text_key
     from instructions.instruct import reads_back
     from instructions.mojibake import is_damaged
     from mentalglm.personal_data import mask
+    from mentalglm.yaml_files import read_yaml
 
     config: Config = read_yaml(config_path, Config)
     index, seen = MinHashLSH(threshold=0.8, num_perm=128), set()
