@@ -247,11 +247,11 @@ def report(
         ),
     ] = False,
     tables: Annotated[
-        Path | None, typer.Option(help="A folder for the tables as Markdown, LaTeX and CSV, and the paper's sections.")
+        Path | None, typer.Option(help="A folder for tables (Markdown, LaTeX, CSV), figures and the paper's sections.")
     ] = None,
-    lang: Annotated[str, typer.Option(help="The tables' language, en or zh; the HTML file holds both.")] = "en",
+    lang: Annotated[str, typer.Option(help="The language of these, en or zh; the HTML file holds both.")] = "en",
 ) -> None:
-    """Write one offline HTML file that shows runs side by side; tables for a paper besides."""
+    """Write one offline HTML file that shows runs side by side; tables and figures for a paper besides."""
     from eval.reporting.report import write_report
 
     page = out or folders[0] / "report.html"

@@ -10,9 +10,10 @@ from eval.suite import load_suite, suite_names
 
 def print_suites() -> None:
     """Prints every suite with its tasks, on a line each."""
-    table = Table("suite", box=None, pad_edge=False)
-    for head in ("task", "posts", "split", "scores"):
+    table = Table(box=None, pad_edge=False)
+    for head in ("suite", "task", "posts", "split"):
         table.add_column(head, no_wrap=True)
+    table.add_column("scores")
     for name in suite_names():
         suite = load_suite(name)
         table.add_row(f"[bold]{name}[/] {suite.version}", suite.title.zh, suite.title.en)

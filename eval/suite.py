@@ -5,13 +5,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from mentalglm.errors import UserError
 from mentalglm.published import Format
 from mentalglm.tasks import Bilingual, load_task
-from mentalglm.tasks.loader import first_problem, yaml_problem
+from mentalglm.yaml_files import first_problem, read_yaml
 
 FOLDER = Path(__file__).parent / "suites"
 Split = Literal["train", "validation", "test", "held_out"]
@@ -148,16 +147,7 @@ def load_suite(name: str) -> Suite:
     else:
         known = ", ".join(suite_names())
         raise UserError(f"unknown suite {name!r}; known suites: {known}; or give the path of a YAML file")
-    try:
-        suite = Suite.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror}); check the path", "missing_file") from None
-    except UnicodeDecodeError:
-        raise UserError(f"{path}: not UTF-8; save it as UTF-8") from None
-    except yaml.YAMLError as error:
-        raise UserError(f"{path}: not valid YAML: {yaml_problem(error)}") from None
-    except ValidationError as error:
-        raise UserError(f"{path}: {first_problem(error)}") from None
+    suite = read_yaml(path, Suite)
     if suite.name != path.stem:
         raise UserError(f"{path}: name: {suite.name!r} must equal the file's name, {path.stem!r}")
     for entry in suite.tasks:

@@ -10,7 +10,7 @@ from pathlib import Path
 from time import perf_counter
 
 from instructions.card import card
-from instructions.config import Config, read_yaml
+from instructions.config import Config
 from instructions.examine import examine
 from instructions.gather import Gathered, gather
 from instructions.heldout import text_keys
@@ -33,6 +33,7 @@ from instructions.write import (
 )
 from mentalglm.errors import UserError
 from mentalglm.tasks import TASKS, Task, add_task, keep_task, load_task, shipped_task_names, task_from
+from mentalglm.yaml_files import read_yaml
 
 
 @dataclass

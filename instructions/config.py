@@ -3,11 +3,7 @@
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError, field_validator, model_validator
-
-from mentalglm.errors import UserError
-from mentalglm.tasks.loader import first_problem, yaml_problem
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, field_validator, model_validator
 
 # How many instructions a mixture makes at most where it does not say.
 DEFAULT_TOTAL = 50_000
@@ -211,43 +207,3 @@ class Config(_Strict):
         if taken:
             raise ValueError(f"stages: the name {min(taken)!r} is taken; choose another")
         return self
-
-
-def read_yaml(path: Path, model: type[BaseModel]) -> Any:
-    """Reads a YAML file into ``model``.
-
-    Raises:
-        UserError: The file is missing, is not YAML, or breaks the model; the message names file, key and value.
-    """
-    try:
-        data = yaml.load(path.read_text(encoding="utf-8"), _Unique)
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror}); check the path", code="missing_file") from None
-    except UnicodeDecodeError:
-        raise UserError(f"{path}: not UTF-8; save it as UTF-8") from None
-    except yaml.YAMLError as error:
-        raise UserError(f"{path}: not valid YAML: {yaml_problem(error)}") from None
-    return validated(data, model, str(path))
-
-
-def validated(data: Any, model: type[BaseModel], where: str) -> Any:
-    """``data`` as ``model``.
-
-    Raises:
-        UserError: It breaks the model; the message names ``where``, key and value.
-    """
-    try:
-        return model.model_validate(data)
-    except ValidationError as error:
-        raise UserError(f"{where}: {first_problem(error)}") from None
-
-
-class _Unique(yaml.SafeLoader):
-    """Refuses a key that stands twice, of which YAML would silently take the second."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]  # type: ignore[no-untyped-call]
-        twice = [str(key) for key in keys if keys.count(key) > 1]
-        if twice:
-            raise yaml.MarkedYAMLError(problem=f"the key {twice[0]!r} stands twice", problem_mark=node.start_mark)
-        return super().construct_mapping(node, deep)

@@ -8,19 +8,11 @@ from typing import Any
 from instructions.records import Record, read_records
 from instructions.write import make_folder
 from mentalglm.errors import UserError
+from mentalglm.plot_fonts import chinese_font
 from mentalglm.tasks import load_task
 
 SHADES = {"train": "#2f6f73", "validation": "#7fb3ac", "test": "#e0a458"}
 NONE_ROW = "无标签 (none)"
-CHINESE_FONTS = (
-    "Noto Sans CJK SC",
-    "Noto Sans CJK JP",
-    "Source Han Sans SC",
-    "PingFang SC",
-    "Microsoft YaHei",
-    "SimHei",
-    "WenQuanYi Zen Hei",
-)
 
 
 def draw(records: Path, out: Path) -> list[Path]:
@@ -99,11 +91,10 @@ def plain_bars(axes: Any, longest: int) -> None:
 
 def use_chinese_font() -> None:
     """Makes matplotlib write Chinese; says so on stderr where no font can."""
-    from matplotlib import font_manager, rcParams
+    from matplotlib import rcParams
 
-    known = {font.name for font in font_manager.fontManager.ttflist}
-    found = [name for name in CHINESE_FONTS if name in known]
-    if not found:
+    found = chinese_font()
+    if found is None:
         print("no Chinese font found, labels will show as boxes; install one, e.g. fonts-noto-cjk", file=sys.stderr)
-    rcParams["font.sans-serif"] = [*found, "DejaVu Sans"]
+    rcParams["font.sans-serif"] = [found, "DejaVu Sans"] if found else ["DejaVu Sans"]
     rcParams["font.family"] = "sans-serif"

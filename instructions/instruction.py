@@ -63,13 +63,11 @@ def instruction_of(drawn: Drawn, style: str, seed: int, label_only_weight: float
         whole: Whether answers are more than their labels.
     """
     row = drawn.row
-    record, evidence_marked = row.record, row.evidence_marked
-    if drawn.label_only_copy:
-        labels_alone: dict[str, object] = {"id": f"{record.id}#labels-{drawn.label_only_copy}", "evidence": [], "explanation": None}
-        record, evidence_marked = record.model_copy(update=labels_alone), False
-    elif drawn.repeat:
-        record = record.model_copy(update={"id": f"{record.id}#{drawn.repeat + 1}"})
-    if not whole:
+    copy, repeat = drawn.label_only_copy, drawn.repeat
+    behind = f"#labels-{copy}" if copy else f"#{repeat + 1}" if repeat else ""
+    record = row.record.model_copy(update={"id": row.record.id + behind})
+    evidence_marked = row.evidence_marked
+    if copy or not whole:
         record, evidence_marked = record.model_copy(update={"evidence": [], "explanation": None}), False
     explained = record.explanation is not None
     return Instruction(

@@ -11,7 +11,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from mentalglm.errors import UserError
 from mentalglm.tasks import Bilingual, Crisis
-from mentalglm.tasks.loader import first_problem
+from mentalglm.yaml_files import first_problem
 
 Language = Literal["zh", "en"]
 

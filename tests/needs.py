@@ -7,6 +7,8 @@ from typing import NoReturn
 
 import pytest
 
+from mentalglm.plot_fonts import chinese_font
+
 
 def need_chromium() -> str:
     """The path of a Chromium that playwright can drive."""
@@ -17,6 +19,12 @@ def need_chromium() -> str:
         if path is not None:
             return path
     _missing("no Chromium was found (chromium, chromium-browser or google-chrome)")
+
+
+def need_chinese_font() -> None:
+    """A font in which matplotlib can write Chinese."""
+    if chinese_font() is None:
+        _missing("no Chinese font was found; install one, e.g. fonts-noto-cjk")
 
 
 def need_compiler() -> str:

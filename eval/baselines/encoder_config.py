@@ -2,11 +2,9 @@
 
 from pathlib import Path
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from mentalglm.errors import UserError
-from mentalglm.tasks.loader import first_problem, yaml_problem
+from mentalglm.yaml_files import read_yaml
 
 FOLDER = Path(__file__).parent / "encoders"
 TINY = "tiny"
@@ -54,14 +52,5 @@ def read_encoder(name: str, revision: str | None = None) -> EncoderConfig:
     path = FOLDER / f"{name}.yaml" if name in ready_configs() else Path(name)
     if path.suffix not in (".yaml", ".yml"):
         return EncoderConfig(model=name, revision=revision)
-    try:
-        config = EncoderConfig.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror}); check the path") from None
-    except UnicodeDecodeError:
-        raise UserError(f"{path}: not UTF-8; save it as UTF-8") from None
-    except yaml.YAMLError as error:
-        raise UserError(f"{path}: not valid YAML: {yaml_problem(error)}") from None
-    except ValidationError as error:
-        raise UserError(f"{path}: {first_problem(error)}") from None
+    config = read_yaml(path, EncoderConfig)
     return config if revision is None else config.model_copy(update={"revision": revision})

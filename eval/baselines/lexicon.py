@@ -11,14 +11,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from eval.baselines.answers import Lesson, analysis
 from mentalglm.analysis import Analysis
 from mentalglm.errors import UserError
 from mentalglm.tasks import Task
-from mentalglm.tasks.loader import first_problem, yaml_problem
+from mentalglm.yaml_files import read_yaml
 
 FOLDER = Path(__file__).parent / "lexicons"
 _GAP = r"[^。！？!?；;\n]{0,6}"
@@ -125,19 +124,10 @@ def read_lexicon(path: Path, task: Task) -> Lexicon:
     Raises:
         UserError: It is missing, broken, or of another task.
     """
-    try:
-        lexicon = Lexicon.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except FileNotFoundError:
+    if path.parent == FOLDER and not path.is_file():
         there = ", ".join(sorted(file.stem for file in FOLDER.glob("*.yaml")))
-        raise UserError(f"no lexicon for {task.name} (there are: {there}); give one as lexicon:FILE.yaml") from None
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror}); check the path") from None
-    except UnicodeDecodeError:
-        raise UserError(f"{path}: not UTF-8; save it as UTF-8") from None
-    except yaml.YAMLError as error:
-        raise UserError(f"{path}: not valid YAML: {yaml_problem(error)}") from None
-    except ValidationError as error:
-        raise UserError(f"{path}: {first_problem(error)}") from None
+        raise UserError(f"no lexicon for {task.name} (there are: {there}); give one as lexicon:FILE.yaml")
+    lexicon = read_yaml(path, Lexicon)
     if lexicon.task != task.name:
         raise UserError(f"{path}: a lexicon of {lexicon.task}, asked about {task.name}; name the right one")
     named = {*lexicon.words, *([lexicon.otherwise] if lexicon.otherwise is not None else [])}

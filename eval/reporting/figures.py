@@ -83,8 +83,7 @@ def _rows(lines: list[Line], bars: bool, reach: float | None = None, colours: Se
         for line in lines
     )
     right = _WIDTH - 24
-    least = min((s["low"] for line in lines for s in line.scores if s and s["low"] is not None), default=0.0)
-    low = 0.0 if bars or least >= 0 else -1.0 if least < -0.5 else -0.5  # kappa can be negative
+    low = 0.0 if bars else axis_start(lines)
     low, high, steps = (low, 1.0, 5) if reach is None else (-reach, reach, 4)
 
     def place(value: float) -> float:
@@ -131,6 +130,13 @@ def _mark(score: dict[str, float | None] | None, y: float, colour: str, place: A
             f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4.6" style="fill:{colour};stroke:var(--paper);stroke-width:1.2"/>'
         )
     return parts
+
+
+def axis_start(lines: Sequence[Line]) -> float:
+    """Where an axis up to 1 begins: at 0, or below it, since kappa can be negative."""
+    ends = [s[key] for line in lines for s in line.scores if s for key in ("value", "low")]
+    least = min((end for end in ends if end is not None), default=0.0)
+    return 0.0 if least >= 0 else -1.0 if least < -0.5 else -0.5
 
 
 def text(x: float, y: float, words: Bilingual, style: str = "", anchor: str = "start", turn: str = "") -> str:

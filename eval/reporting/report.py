@@ -32,8 +32,8 @@ def write_report(
         show_posts: Show kept posts of any licence among the examples of errors, not only openly licensed ones.
         for_paper: Add a data statement, a section on annotators and a reproducibility checklist; quote no post that is
             not openly licensed.
-        tables: A folder for the tables as Markdown, LaTeX and CSV.
-        lang: The tables' language, ``en`` or ``zh``; the HTML file holds both.
+        tables: A folder for the tables as Markdown, LaTeX and CSV, and for ``figures/`` as PDF and PNG.
+        lang: The tables' and figures' language, ``en`` or ``zh``; the HTML file holds both.
 
     Returns:
         The HTML file.
@@ -42,6 +42,7 @@ def write_report(
         UserError: A folder is not a run's or has no answers, a file cannot be written, or a paper would quote posts
             that are not openly licensed.
     """
+    from eval.reporting.figure_files import FIGURES, write_figures
     from eval.reporting.paper_tables import tables_of
     from eval.reporting.table_files import write_tables
 
@@ -59,6 +60,7 @@ def write_report(
         refuse_quotes(html, runs)
     if tables is not None:
         write_tables(tables_of(sections), paper, tables, lang)
+        write_figures(sections, tables / FIGURES, lang)
     return _write(out, html)
 
 

@@ -35,15 +35,20 @@ class Answers:
 
 @dataclass(frozen=True)
 class Run:
-    """One task of one run."""
+    """One task of one run; ``place`` is the run's among those of the report, by which it is coloured."""
 
     name: str
-    colour: str
+    place: int
     folder: Path
     task: str
     manifest: dict[str, Any]
     scores: dict[str, Any]
     answers: Answers
+
+    @property
+    def colour(self) -> str:
+        """The run's colour on the page."""
+        return COLOURS[self.place % len(COLOURS)]
 
     @property
     def arrays(self) -> Arrays | None:
@@ -102,13 +107,8 @@ def read_runs(folders: list[Path]) -> list[dict[str, Run]]:
     for i, (folder, manifest, model) in enumerate(zip(folders, manifests, models, strict=True)):
         name = model if models.count(model) == 1 else f"{model} ({folder.name})"
         scores, parts, answers = task_scores(scores_of(folder)), task_manifests(manifest), Answers(folder)
-        colour = COLOURS[i % len(COLOURS)]
         found.append(
-            {
-                task: Run(name, colour, folder, task, parts[task], scores[task], answers)
-                for task in parts
-                if task in scores
-            }
+            {task: Run(name, i, folder, task, parts[task], scores[task], answers) for task in parts if task in scores}
         )
     return found
 

@@ -7,22 +7,13 @@ from eval.measure import LOWER_IS_BETTER, positives
 from eval.reporting import figures
 from eval.reporting.comparison import Comparison, Pair
 from eval.reporting.curves import curve
+from eval.reporting.drawn import curves_of, label_lines, measures_of, score_lines
 from eval.reporting.error_examples import ErrorExample, error_examples
 from eval.reporting.explanation_rows import Explanations, explanations_of
 from eval.reporting.published import Published, published_for
 from eval.reporting.runs import Cell, Run, cell, form_of, headlines
 from eval.reporting.slice_rows import SliceColumn, slices_of
-from eval.reporting.wording import (
-    ABSENT,
-    COVERAGE,
-    PREDICTED_P,
-    RECALL,
-    RISK,
-    SHARE_READ,
-    TRUE_SHARE,
-    direction,
-    metric_name,
-)
+from eval.reporting.wording import ABSENT, direction, metric_name
 from mentalglm.tasks import Bilingual, Task
 
 Row = tuple[Bilingual, list[Cell]]
@@ -87,12 +78,7 @@ class Overview:
 
 def section(task: Task, runs: list[Run], comparison: Comparison | None, show_posts: bool) -> Section:
     """One task of the runs that have it."""
-    names = list(dict.fromkeys(["parse_rate", *(name for run in runs for name in run.scores["metrics"])]))
-    drawn = [
-        figures.Line(metric_name(name), "", [run.score(name) for run in runs])
-        for name in names
-        if name not in LOWER_IS_BETTER
-    ]
+    names = measures_of(runs)
     matrices = None
     if not task.many:
         matrices = [figures.confusion(run.scores["confusion"], task.label_names, run.colour) for run in runs]
@@ -105,8 +91,8 @@ def section(task: Task, runs: list[Run], comparison: Comparison | None, show_pos
         published=published_for(task.name, runs[0].manifest["data"].get("source")),
         positive=[task.labels[i].name for i in positives(task)],
         same_rows=len({run.rows_asked for run in runs}) == 1,
-        overview=figures.dots(drawn),
-        per_label=None if task.kind == "ordinal" else _per_label(task, runs),
+        overview=figures.dots(score_lines(runs)),
+        per_label=None if task.kind == "ordinal" else figures.bars(label_lines(task, runs)),
         matrices=matrices,
         curves=_curves(runs),
         screening=screening_rows(runs),
@@ -153,27 +139,16 @@ def _row(metric: str, runs: list[Run]) -> Row:
     return metric_name(metric), [cell(run.score(metric)) for run in runs]
 
 
-def _per_label(task: Task, runs: list[Run]) -> str:
-    lines = []
-    for i, name in enumerate(task.label_names):
-        entries = [run.scores["per_class"][i] for run in runs]
-        shown = name.replace("##", " · ")
-        lines.append(figures.Line(Bilingual(zh=shown, en=shown), f"n={entries[0]['n']}", [e["f1"] for e in entries]))
-    return figures.bars(lines)
-
-
 def _curves(runs: list[Run]) -> list[str]:
-    drawn = [(run.colour, run.scores.get("curves") or {}) for run in runs]
-    found = []
-    for key, x, y in (
-        ("reliability", PREDICTED_P, TRUE_SHARE),
-        ("risk_coverage", COVERAGE, RISK),
-        ("reading", SHARE_READ, RECALL),
-    ):
-        lines = [(colour, [(p[0], p[1]) for p in points[key]]) for colour, points in drawn if points.get(key)]
-        if lines:
-            found.append(curve(lines, x, y, dots=key == "reliability"))
-    return found
+    return [
+        curve(
+            [(run.colour, [(p[0], p[1]) for p in points]) for run, points in each.lines],
+            each.x,
+            each.y,
+            dots=each.key == "reliability",
+        )
+        for each in curves_of(runs)
+    ]
 
 
 def _differences(pair: Pair) -> str:

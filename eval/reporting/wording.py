@@ -42,6 +42,12 @@ COVERAGE = Bilingual(zh="作答比例（先答最有把握的）", en="share ans
 RISK = Bilingual(zh="作答中的错误率", en="error rate among them")
 SHARE_READ = Bilingual(zh="阅读比例（先读最可疑的）", en="share read, most alarming first")
 RECALL = Bilingual(zh="找到的正类比例", en="recall")
+GOLD_AXIS = Bilingual(zh="标注", en="gold")
+MODEL_AXIS = Bilingual(zh="模型", en="model")
+SCORE = Bilingual(zh="分数", en="score")
+F1 = Bilingual(zh="F1", en="F1")
+INTERVALS = Bilingual(zh="，95% 区间", en=", 95% interval")
+TEMPLATE_NAME = Bilingual(zh="模板（每个标签一条固定解释）", en="template (one constant explanation per label)")
 # What a suite's task is left out for.
 ABSENT = {
     "untaught": Bilingual(zh="模型没有学过这项任务", en="the model was not taught it"),

@@ -5,13 +5,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from instructions.config import read_yaml
 from instructions.sources.parts import Hub, SourceFile
 from instructions.sources.parts import TaskRows as TaskRows
 from mentalglm.errors import UserError
-from mentalglm.tasks.loader import first_problem
+from mentalglm.yaml_files import read_yaml, validated
 
 FOLDER = Path(__file__).parent
 
@@ -150,7 +149,7 @@ def load_source(name: str | Path) -> Source:
     """
     if str(name) in source_names():
         path = FOLDER / f"{name}.yaml"
-        source: Source = read_yaml(path, Source)
+        source = read_yaml(path, Source)
         if source.name != str(name):
             raise UserError(f"{path}: name: {source.name!r} must equal the file's name, {str(name)!r}")
         return source
@@ -158,8 +157,7 @@ def load_source(name: str | Path) -> Source:
         raise UserError(
             f"unknown source {str(name)!r}; known sources: {', '.join(source_names())}; or give the path of a YAML file"
         )
-    own: Source = read_yaml(Path(name), Source)
-    return own
+    return read_yaml(Path(name), Source)
 
 
 def source_from(mapping: Mapping[str, Any], where: str) -> Source:
@@ -168,7 +166,4 @@ def source_from(mapping: Mapping[str, Any], where: str) -> Source:
     Raises:
         UserError: The mapping breaks the schema; the message names the key and the value.
     """
-    try:
-        return Source.model_validate(mapping)
-    except ValidationError as error:
-        raise UserError(f"{where}: {first_problem(error)}") from None
+    return validated(mapping, Source, where)

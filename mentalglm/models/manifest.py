@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from mentalglm.errors import UserError
 from mentalglm.models.read_json import read_json
 from mentalglm.tasks import add_task_of
-from mentalglm.tasks.loader import first_problem
+from mentalglm.yaml_files import first_problem
 
 
 class Manifest(BaseModel):

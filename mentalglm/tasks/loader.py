@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from mentalglm.errors import UserError
 from mentalglm.tasks.schema import Task
 from mentalglm.tasks.simple import SimpleTask
+from mentalglm.yaml_files import first_problem, yaml_in
 
 FOLDER = Path(__file__).parent
 # Where a corpus, a model and a run keep the tasks that do not come with the package.
@@ -124,15 +125,7 @@ def load_task_file(path: Path) -> Task:
     Raises:
         UserError: The file is missing, is not YAML, or breaks the schema; the message names file, key and value.
     """
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror}); check the path", code="missing_file") from None
-    except UnicodeDecodeError:
-        raise UserError(f"{path}: not UTF-8; save it as UTF-8") from None
-    except yaml.YAMLError as error:
-        raise UserError(f"{path}: not valid YAML: {yaml_problem(error)}") from None
-    task = task_from(data, str(path))
+    task = task_from(yaml_in(path), str(path))
     if task.name != path.stem:
         raise UserError(f"{path}: name: {task.name!r} must equal the file's name, {path.stem!r}")
     return task
@@ -192,26 +185,3 @@ def prompt_hash(task: Task, style: str) -> str:
     """
     content = task.model_dump_json(exclude={"styles"}) + task.styles[style].model_dump_json(exclude={"variants"})
     return hashlib.sha256(content.encode()).hexdigest()
-
-
-def yaml_problem(error: yaml.YAMLError) -> str:
-    """One line on what is wrong with a YAML file, and in which line of it."""
-    problem, mark = getattr(error, "problem", None), getattr(error, "problem_mark", None)
-    where = f" (line {mark.line + 1})" if mark is not None else ""
-    return f"{problem or str(error).splitlines()[0]}{where}"
-
-
-def first_problem(error: ValidationError) -> str:
-    """One line on the first thing wrong in a file: its key, what is wrong, the value seen."""
-    problem: Any = error.errors()[0]
-    key = ".".join(str(part) for part in problem["loc"] if part != "[key]") or "the whole file"
-    if problem["type"] == "missing":
-        return f"{key}: missing; add it"
-    if problem["type"] == "value_error":
-        problem["msg"] = str(problem["ctx"]["error"])
-        if not problem["loc"]:  # it names the key itself
-            return str(problem["msg"])
-    value = repr(problem["input"])
-    shown = value if len(value) <= 80 else value[:77] + "…"
-    rest = len(error.errors()) - 1
-    return f"{key}: {problem['msg']}; the value is {shown}" + (f" (and {rest} more problems)" if rest else "")

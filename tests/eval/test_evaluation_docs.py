@@ -113,8 +113,10 @@ def test_every_command_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     third_party = [runs / "downstream" / name for name in ("samples.jsonl", "report.html", "manifest.json")]
     for words in ("照常上班", "日子定了", "我这种人就是"):  # of the invented posts in published formats
         assert not any(words in file.read_text(encoding="utf-8") for file in third_party)
-    tables = {path.stem for path in (runs / "tables").iterdir()}
+    tables = {path.stem for path in (runs / "tables").glob("*.*")}
     assert tables == {"scores", "all_scores", "per_class", "screening", "comparison", "explanations", "slices", "paper"}
+    drawn = {path.stem.split("-")[1] for path in (runs / "tables" / "figures").iterdir()}
+    assert all(f"`TASK-{kind}`" in page.read_text(encoding="utf-8") for kind in drawn for page in PAGES)
     assert "数据声明" in (runs / "paper.html").read_text(encoding="utf-8")
     for name in ("tfidf/comparison.json", "seed-0/aggregate.json", "suicide_risk/slices.json"):
         assert (runs / name).is_file()

@@ -8,9 +8,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from instructions.build import build
-from instructions.config import Config, read_yaml
+from instructions.config import Config
 from mentalglm.answer import parse_answer
 from mentalglm.tasks import load_task
+from mentalglm.yaml_files import read_yaml
 from tests.tiny import save_tiny
 from tests.train.runs import run_here
 from train.read_config import load_config

@@ -19,8 +19,9 @@ KINDS = ["all_scores", "comparison", "per_class", "scores", "screening", "slices
 ODD = "50%_a&b #1 {x}~^\\ |=cmd"
 
 
-@pytest.fixture
-def made(tmp_path: Path) -> tuple[Path, dict[str, Any]]:
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    tmp_path = tmp_path_factory.mktemp("tables")
     lines = [{**line, "length": 10 + i, "language": "zh"} for i, line in enumerate(RUN * 3)]
     better = [{**line, "labels": line["gold"]} for line in lines]
     first = write_run(tmp_path / "a", "suicide_risk", lines, ODD, source="SOS-HL-1K")
@@ -31,7 +32,7 @@ def made(tmp_path: Path) -> tuple[Path, dict[str, Any]]:
 
 
 def test_one_file_per_kind_and_format(made: tuple[Path, dict[str, Any]]) -> None:
-    names = {path.name for path in made[0].iterdir()}
+    names = {path.name for path in made[0].iterdir() if path.is_file()}
     assert names == {f"{kind}.{ending}" for kind in KINDS for ending in ("md", "tex", "csv")}
 
 
