@@ -61,8 +61,8 @@ def _kill(folder: Path, count: int, kills: int, seed: int) -> None:
     assert _run(data, broken).wait() == 0
     one, other = ((run / "samples.jsonl").read_bytes().splitlines() for run in (whole, broken))
     print(
-        f"{len(one)} samples in {seconds:.0f} s; killed {kills} times: {len(other)} lines, {len(set(other))} different, "
-        f"equal as sets: {set(one) == set(other)}, equal in order: {one == other}"
+        f"{len(one)} samples in {seconds:.0f} s; killed {kills} times: {len(other)} lines, {len(set(other))} different,"
+        f" equal as sets: {set(one) == set(other)}, equal in order: {one == other}"
     )
 
 

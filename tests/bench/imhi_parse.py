@@ -2,10 +2,10 @@
 
     python -m tests.bench.imhi_parse DIR/imhi/instruction_data
 
-Prints, per file, how many of the validation files' answers (written by ChatGPT) parse to the label that they state. What
-they state is read by other means than the parser's: the first word, yes or no, or, for questions with many labels, the one
-label whose name the first sentence holds; an answer that states none by these means, or several, is counted apart. What
-answers nothing: the post, the explanation without its first sentence, the question. No text is printed.
+Prints, per file, how many of the validation answers (written by ChatGPT) parse to the label that they state. What
+they state is read by other means than the parser's: the first word, yes or no, or, for questions with many labels, the
+one label whose name the first sentence holds; an answer that states none by these means, or several, is counted apart.
+What answers nothing: the post, the explanation without its first sentence, the question. No text is printed.
 """
 
 import csv
