@@ -5,153 +5,19 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from eval.folder import default_folder
-from mentalglm.errors import UserError, exit_on_user_error
+from eval.console import results, tell
+from eval.run_command import run
+from mentalglm.errors import exit_on_user_error
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
-_notices = Console(stderr=True, highlight=False, markup=False)
 
 Folder = Annotated[Path, typer.Argument(help="A run's folder.")]
 Folders = Annotated[list[Path], typer.Argument(help="The folders of several runs.")]
 DataOption = Annotated[Path | None, typer.Option(help="A file of labelled posts, or the folder that holds the files.")]
 
 
-def _tell(line: str) -> None:
-    _notices.print(line, soft_wrap=True)
-
-
-@app.command()
-def run(
-    suite: Annotated[str | None, typer.Argument(help="A suite's name (see ls) or YAML file; or give --task.")] = None,
-    task: Annotated[str | None, typer.Option(help="One task instead of a suite.")] = None,
-    data: DataOption = None,
-    model: Annotated[
-        str | None,
-        typer.Option(
-            help="A folder, a name, or a baseline: majority, always-positive, lexicon, tfidf, encoder:…; else embedded."
-        ),
-    ] = None,
-    out: Annotated[
-        Path | None, typer.Option(help="The run's folder, runs/TIME by default; named again, it resumes.")
-    ] = None,
-    split: Annotated[
-        str | None, typer.Option(help="Which rows, or all; test by default where the rows carry a split.")
-    ] = None,
-    shots: Annotated[int | None, typer.Option(min=0, help="Examples per label, from the training split.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Draws examples, the rows of --limit, held-out posts; 0.")] = None,
-    drop_shared: Annotated[
-        bool, typer.Option("--drop-shared", help="Draw no example whose post is evaluated, instead of refusing.")
-    ] = False,
-    generate: Annotated[
-        bool | None, typer.Option("--generate/--score-labels", help="Read labels from freely written answers.")
-    ] = None,
-    labels_only: Annotated[
-        bool | None, typer.Option("--labels-only/--whole-answers", help="No evidence, no explanation: faster.")
-    ] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="At most so many rows per task.")] = None,
-    batch_size: Annotated[int, typer.Option(min=1, help="Posts per call of the model.")] = 16,
-    text_column: Annotated[str | None, typer.Option(help="The column of the post; text by default.")] = None,
-    label_column: Annotated[str | None, typer.Option(help="The column of the labels; labels by default.")] = None,
-    held_out_by: Annotated[
-        str | None, typer.Option(help="Hold whole authors out: a column whose values stay on one side.")
-    ] = None,
-    held_out_share: Annotated[
-        float | None, typer.Option(min=0.01, max=0.99, help="So many of its values; 0.2 by default.")
-    ] = None,
-    held_out_after: Annotated[
-        str | None, typer.Option(help="Hold out what is not before a date, or behind a share of the rows such as 0.8.")
-    ] = None,
-    time_column: Annotated[str | None, typer.Option(help="The column of the dates, with --held-out-after.")] = None,
-    store_text: Annotated[
-        bool | None, typer.Option("--store-text/--no-text", help="Keep posts and explanations, others' words too.")
-    ] = None,
-    probe: Annotated[
-        str | None,
-        typer.Option(help="Ask the model again: comprehensiveness, sufficiency, self-consistency, by commas."),
-    ] = None,
-    probe_samples: Annotated[
-        int | None, typer.Option(min=2, help="Answers drawn for self-consistency; 5 by default.")
-    ] = None,
-    temperature: Annotated[
-        float | None, typer.Option(min=0.01, help="At which they are drawn; 0.7 by default.")
-    ] = None,
-    style: Annotated[str | None, typer.Option(help="How a model that was not trained here is asked.")] = None,
-    device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1 …")] = None,
-    dtype: Annotated[str | None, typer.Option(help="fp32, bf16 or fp16.")] = None,
-    revision: Annotated[str | None, typer.Option(help="Revision of a hub model.")] = None,
-    quantization: Annotated[str | None, typer.Option(help="int8 on cpu; int8 or int4 on cuda.")] = None,
-    endpoint: Annotated[
-        list[str] | None, typer.Option(help="Ask an OpenAI-compatible endpoint; may be given again.")
-    ] = None,
-    endpoint_model: Annotated[str | None, typer.Option(help="The model's name there; --model is its folder.")] = None,
-    allow_external: Annotated[
-        bool, typer.Option("--allow-external", help="Let posts leave the loopback and private networks.")
-    ] = False,
-    api_key_env: Annotated[str | None, typer.Option(help="Environment variable with the endpoint's key.")] = None,
-    concurrency: Annotated[int, typer.Option(min=1, help="Requests under way at each endpoint.")] = 16,
-    timeout: Annotated[float, typer.Option(help="Seconds to wait for an endpoint's reply.")] = 120.0,
-) -> None:
-    """Ask a model about every post and keep each answer at once; a suite is then scored and reported.
-
-    Exits 1 if some row could not be read or got no answer.
-    """
-    from eval.asking import Source, load
-    from eval.data import SEED, load_data
-    from eval.probes import read_probes
-    from eval.run import run_plans
-    from eval.split_by import divide, rule_of
-    from eval.start import Given, plan_suite, plan_task, suite_data, tell_notices
-    from eval.suite import load_suite
-
-    if (suite is None) == (task is None):
-        raise UserError("name a suite or --task NAME, one of them; python -m eval ls shows the suites")
-    rule = rule_of(held_out_by, held_out_share, held_out_after, time_column)
-    source = Source(
-        model, revision, device, dtype, quantization, style, tuple(endpoint or ()), endpoint_model, allow_external,
-        api_key_env, concurrency, timeout,
-    )  # fmt: skip
-    given: Given = {"shots": shots, "seed": seed, "generate": generate, "labels_only": labels_only, "limit": limit}
-    given |= {"store_text": store_text, "probe": read_probes(probe), "probe_samples": probe_samples}
-    given["temperature"] = temperature
-    folder, asked = out or default_folder(), None
-    absent: dict[str, str] = {}
-    if suite is not None:
-        if text_column or label_column or rule:
-            raise UserError("columns and --held-out-… go with --task; a suite says how its files are read and divided")
-        asked = load_suite(suite)
-        files = suite_data(asked, data)
-        asker = load(source, batch_size, folder, _tell)
-        plans, absent = plan_suite(asked, files, asker, given, split, drop_shared, _tell)
-    else:
-        if data is None:
-            raise UserError("--task needs --data: a file of labelled posts, or a folder with TASK.jsonl")
-        drawn = SEED if seed is None else seed
-        columns = {"text_column": text_column, "label_column": label_column, "model": model}
-        chosen, most = (split, limit) if rule is None else (split or "all", None)
-        rows = load_data(data, str(task), split=chosen, limit=most, seed=drawn, **columns)
-        rows = rows if rule is None else divide(rows, rule, limit, drawn)
-        tell_notices(rows, _tell)
-        asker = load(source, batch_size, folder, _tell)
-        plans = [plan_task(rows, asker, given, drop_shared)]
-    unanswered = run_plans(asker, plans, folder, batch_size, _notices, asked, absent)
-    asker.close()
-    if unanswered:
-        _tell(f"{unanswered} posts got no answer; the same command with --out {folder} asks them again")
-    elif asked is None:
-        _tell(f"done: {folder}; next: python -m eval score {folder}")
-    if asked is not None:
-        _finish(folder)
-    if unanswered or any(plan.data.bad for plan in plans):
-        raise typer.Exit(1)
-
-
-def _finish(folder: Path) -> None:
-    from eval.reporting.report import write_report
-
-    score(folder)
-    _tell(f"done: {write_report([folder], folder / 'report.html')}")
+app.command()(run)
 
 
 @app.command()
@@ -175,11 +41,11 @@ def score(
     read_manifest(folder)
     if bert_score is not None:
         new = keep_bert_scores(folder, bert_score, device, bert_score_layer)
-        _tell(f"BERTScore: {new} explanations judged by {bert_score}")
+        tell(f"BERTScore: {new} explanations judged by {bert_score}")
     if bart_score is not None:
         new = keep_bart_scores(folder, bart_score, device)
-        _tell(f"BARTScore: {new} explanations judged by {bart_score}")
-    print_scores(_results(), score_folder(folder))
+        tell(f"BARTScore: {new} explanations judged by {bart_score}")
+    print_scores(results(), score_folder(folder))
 
 
 @app.command()
@@ -194,7 +60,7 @@ def compare(
     """Compare runs of the same samples: differences, intervals, tests."""
     from eval.compare import compare_folders, print_comparison
 
-    print_comparison(_results(), compare_folders(folders, common=common, tested=test, out=out))
+    print_comparison(results(), compare_folders(folders, common=common, tested=test, out=out))
 
 
 @app.command()
@@ -208,7 +74,7 @@ def aggregate(
     """Sum up runs that differ in their training seed alone."""
     from eval.aggregate import aggregate_folders, print_aggregate
 
-    print_aggregate(_results(), aggregate_folders(folders, against, common=common, tested=test, out=out))
+    print_aggregate(results(), aggregate_folders(folders, against, common=common, tested=test, out=out))
 
 
 @app.command("slice")
@@ -226,11 +92,7 @@ def slice_(
     """Score the slices of a run: by author, time, length or any other column."""
     from eval.slices import print_slices, slice_folder
 
-    print_slices(_results(), slice_folder(folder, by, data, task=task, shown=measure, parts=parts, out=out))
-
-
-def _results() -> Console:
-    return Console(width=None if sys.stdout.isatty() else 160, highlight=False)
+    print_slices(results(), slice_folder(folder, by, data, task=task, shown=measure, parts=parts, out=out))
 
 
 @app.command()
@@ -291,7 +153,7 @@ def meta(
     found = correlate(
         rated, known, bert_score=bert_score, bart_score=bart_score, layer=bert_score_layer, device=device, out=out
     )
-    print_correlations(_results(), found)
+    print_correlations(results(), found)
 
 
 @app.command()
@@ -312,9 +174,9 @@ def sheet(
 
     made = write_sheets(folders, out, count=n, raters=raters, seed=seed, tasks=task, data=data, gold=gold)
     for name, posts in made.posts.items():
-        _tell(f"{name}: {posts['drawn']} posts of {posts['explained']} that all explain, of {posts['shared']} shared")
-    _tell(f"{made.rows} explanations a sheet, with their posts: pass no sheet on but to its rater")
-    _tell(f"keep {made.key} to yourself, it undoes the blinding; then: python -m eval ratings SHEET… --key {made.key}")
+        tell(f"{name}: {posts['drawn']} posts of {posts['explained']} that all explain, of {posts['shared']} shared")
+    tell(f"{made.rows} explanations a sheet, with their posts: pass no sheet on but to its rater")
+    tell(f"keep {made.key} to yourself, it undoes the blinding; then: python -m eval ratings SHEET… --key {made.key}")
     for path in made.sheets:
         print(path)
 
@@ -331,8 +193,8 @@ def ratings(
 
     result = rate_sheets(sheets, key, out)
     for mistake in result["mistakes"]:
-        _tell(mistake)
-    print_ratings(_results(), result)
+        tell(mistake)
+    print_ratings(results(), result)
     if result["mistakes"]:
         raise typer.Exit(1)
 
