@@ -8,8 +8,11 @@ from typing import Any
 import pytest
 
 from instructions.open_posts import add_open_posts, read_open_posts, records_of
+from instructions.records import Record, read_records
+from instructions.validate import validate
 from mentalglm.errors import UserError
 
+OPEN = Path(__file__).parents[2] / "instructions" / "open"
 POST: dict[str, Any] = {
     "id": "T-001",
     "post": "又没考好，我就是个废物，算了，睡了。我就是个废物",
@@ -98,3 +101,15 @@ def test_a_slip_is_named_by_its_line_and_never_quoted(change: dict[str, Any], sa
     with pytest.raises(UserError, match=said) as error:
         list(read_open_posts(file))
     assert str(error.value).startswith(f"{file}:1: ") and "废物" not in str(error.value)
+
+
+def test_the_posts_written_since_are_sound_and_new(tmp_path: Path) -> None:
+    files = sorted((OPEN / "posts").glob("*.jsonl"))
+    count = add_open_posts(files, tmp_path)
+    assert count == 800
+    report = validate(sorted(tmp_path.glob("*.jsonl")))
+    assert not report.problems
+    there = {record.group for _, record in read_records(OPEN / "records" / "suicide_risk.jsonl")}  # type: ignore[union-attr]
+    texts = [record for _, record in read_records(tmp_path / "suicide_risk.jsonl") if isinstance(record, Record)]
+    assert not there & {record.group for record in texts}
+    assert len({record.text for record in texts}) == count
