@@ -8,7 +8,7 @@ import typer
 
 from eval.console import results, tell
 from eval.run_command import run
-from mentalglm.errors import exit_on_user_error
+from mentalglm.errors import UserError, exit_on_user_error
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 
@@ -38,6 +38,8 @@ def score(
     from eval.score import score_folder
     from eval.score_table import print_scores
 
+    if bert_score_layer is not None and bert_score is None:
+        raise UserError("--bert-score-layer goes with --bert-score MODEL")
     read_manifest(folder)
     if bert_score is not None:
         new = keep_bert_scores(folder, bert_score, device, bert_score_layer)

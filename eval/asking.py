@@ -1,7 +1,7 @@
 """Any model that can be asked: loaded here, behind endpoints, or a baseline; and how one task is put to it."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,7 @@ from eval.data import Data
 from eval.few_shot import Shots, draw_shots, with_shots
 from eval.free_generation import Written, with_format, write_each
 from eval.probes import ERASURE, check_probes
+from eval.same_post import post_key, shared_posts
 from eval.suite import Settings
 from eval.writers import Sampling
 from mentalglm.analysis import Analysis, ErrorInfo
@@ -209,9 +210,18 @@ class Baselines:
     """
 
     def __init__(self, source: Source, folder: Path, tell: Callable[[str], None]) -> None:
+        """Learns nothing yet.
+
+        Raises:
+            UserError: An option is given that a baseline has no use for.
+        """
         self.name = str(source.model)
         self.tasks: list[str] = []
         self.needs_rows = not self.name.startswith("lexicon")
+        useless = ["dtype", "quantization", "style", "endpoint_model", *([] if ":" in self.name else ["revision"])]
+        if given := [name for name in useless if getattr(source, name)]:
+            option = given[0].replace("_", "-")
+            raise UserError(f"{self.name} is a baseline, which --{option} says nothing to; leave it out")
         self._source, self._folder, self._tell = source, folder, tell
         self._made: dict[str, Baseline] = {}
 
@@ -227,6 +237,7 @@ class Baselines:
             raise UserError(f"{self.name} is a baseline: it writes no text and takes no examples; leave --generate out")
         if settings.probe:
             raise UserError(f"{self.name} is a baseline: it quotes no words and writes none; leave --probe out")
+        data = self._without_evaluated(data, drop_shared) if self.needs_rows else data
         name, source = data.task.name, self._source
         kept = self._folder / "trained" / name
         self._made[name] = learn(
@@ -237,6 +248,33 @@ class Baselines:
         )
         settings = settings.model_copy(update={"labels_only": True})
         return Plan(data, data.task, None, settings, None, taught=True)
+
+    def _without_evaluated(self, data: Data, drop_shared: bool) -> Data:
+        """Sees to it that what is evaluated was not learned: the very rows never, other rows of the post if so asked.
+
+        Raises:
+            UserError: The rows evaluated are those it learns from.
+        """
+        evaluated = set(map(id, data.samples))
+        if any(id(row) in evaluated for row in (*data.train, *data.validation)):
+            raise UserError(
+                f"{data.path}: split {data.split} holds rows that {self.name} learns from; name another with --split, "
+                "or divide the file anew with --held-out-by"
+            )
+        shared = shared_posts((*data.train, *data.validation), data.samples)
+        if not shared:
+            return data
+        if not drop_shared:
+            self._tell(
+                f"{data.task.name}: {self.name} also learns from {len(shared)} of the posts evaluated, which the file "
+                "repeats; --drop-shared leaves them out there"
+            )
+            return data
+        known = {post_key(row.text) for _, row in shared}
+        train, validation = (
+            [row for row in rows if post_key(row.text) not in known] for rows in (data.train, data.validation)
+        )
+        return replace(data, train=train, validation=validation)
 
     def answer(self, posts: Sequence[str], plan: Plan) -> Sequence[Answer]:
         """One answer per post, in order."""

@@ -1,6 +1,6 @@
 """What is known of each post beside its text: columns of the data file, and a few that the text itself gives."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -37,12 +37,17 @@ def column_of(name: str, path: Path, manifest: dict[str, Any], rows: set[int], p
         raise UserError(f"{path} is not a file; give the file of posts that the run answered")
     if file_hash(path) != manifest["data"]["sha256"]:
         raise UserError(f"{path} is not the file that was run (its hash differs); give the file of posts of that run")
-    values = _derived(name, path, manifest) if name in _DERIVED else written(name, path)
+    values = _derived(name, path, manifest) if name in _DERIVED else written(name, path, [*_DERIVED])
     return into_slices(name, {row: values.get(row) for row in rows}, parts)
 
 
-def written(name: str, path: Path) -> dict[int, Any]:
+def written(name: str, path: Path, besides: Sequence[str] = ()) -> dict[int, Any]:
     """What the file holds in a column, or under a key of its ``meta``, by row number.
+
+    Args:
+        name: The column.
+        path: The file.
+        besides: What the user could have named instead, beside the file's columns.
 
     Raises:
         UserError: It has no such column.
@@ -55,7 +60,7 @@ def written(name: str, path: Path) -> dict[int, Any]:
             rows[row] = {**item, **meta} if isinstance(meta, dict) else item
             known |= dict.fromkeys(rows[row])
     if name not in known:
-        choice = ", ".join([*known, *_DERIVED])
+        choice = ", ".join([*known, *besides])
         raise UserError(f"{path}: no column {name!r}; there are {choice}")
     return {row: item.get(name) for row, item in rows.items()}
 

@@ -95,13 +95,16 @@ def over_weights(groups: Any, formula: Formula, weights: Callable[[int], Floats]
 def detectable(draws: Floats, *, power: float = 0.8, level: float = LEVEL) -> Floats:
     """The smallest true difference that would be found with the given power, from a bootstrap's draws of it.
 
-    It is (z of the level + z of the power) standard errors (Cohen 1988), shape ``(metrics,)``.
+    It is (z of the level + z of the power) standard errors (Cohen 1988), shape ``(metrics,)``; ``nan`` where no two
+    draws differ, for these few rows don't tell then how far others would.
     """
     normal = NormalDist()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # nothing defined: nan is the answer
         error = np.nanstd(draws, axis=0, ddof=1) if len(draws) > 1 else np.full(draws.shape[1], np.nan)
-    return np.asarray((normal.inv_cdf(0.5 + level / 2) + normal.inv_cdf(power)) * error)
+    return np.asarray(
+        (normal.inv_cdf(0.5 + level / 2) + normal.inv_cdf(power)) * np.where(error > 1e-12, error, np.nan)
+    )
 
 
 def leave_out(groups: Any, formula: Formula) -> Floats:

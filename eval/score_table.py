@@ -20,7 +20,7 @@ def print_scores(console: Console, scores: dict[str, Any]) -> None:
         for name, score in {"parse_rate": each["parse_rate"], **each["metrics"]}.items():
             made.add_row(tables.measure_title(name), tables.value(score["value"]), tables.interval(score))
         tables.show(console, made)
-        if each.get("n_explained"):
+        if each.get("explanations"):
             _print_explanations(console, each)
         if each["screening"]:
             _print_screening(console, each["screening"])
@@ -31,7 +31,7 @@ def _print_explanations(console: Console, each: dict[str, Any]) -> None:
     heads = [Bilingual(zh="值", en="value"), Bilingual(zh="95% 区间", en="95% interval")]
     if each["template"]:
         heads += [Bilingual(zh="固定模板", en="template"), Bilingual(zh="95% 区间", en="95% interval")]
-    made = tables.table(f"解释 · Explanations: n = {each['n_explained']}", *heads)
+    made = tables.table(f"解释 · Explanations: {each['n_explained']} 条留有文字 with their words", *heads)
     for name, score in each["explanations"].items():
         cells = [tables.value(score["value"]), tables.interval(score)]
         if each["template"]:

@@ -48,10 +48,13 @@ def plan_suite(
         tell: Is told what the user should know.
 
     Raises:
-        UserError: No task can be asked, or one cannot be read or asked as it should.
+        UserError: No task can be asked, or one cannot be read or asked as it should; the baseline's own words where it
+            can answer none.
     """
     plans: list[Plan] = []
     absent: dict[str, str] = {}
+    refused: dict[str, UserError] = {}
+    _refuse_unused(given, [suite.settings_of(entry, **given) for entry in suite.tasks])
     for entry in suite.tasks:
         settings = suite.settings_of(entry, **given)
         if model.tasks and entry.task not in model.tasks:
@@ -66,12 +69,14 @@ def plan_suite(
             tell_notices(data, tell)
             try:
                 plans.append(model.plan(data, settings, drop_shared))
-            except UserError:
+            except UserError as error:
                 if not isinstance(model, Baselines) or settings.generate or settings.shots or settings.probe:
                     raise
-                absent[entry.task] = "unsuited"
+                absent[entry.task], refused[entry.task] = "unsuited", error
+    if not plans and refused:
+        raise next(iter(refused.values()))
     for name, why in absent.items():
-        tell(f"{name} is left out: {ABSENT[why].en}")
+        tell(f"{name} is left out: {refused.get(name, ABSENT[why].en)}")
     if not plans:
         reasons = "; ".join(f"{name}: {ABSENT[why].en}" for name, why in absent.items())
         raise UserError(f"suite {suite.name}: no task can be asked with data {folder} ({reasons})")
@@ -81,7 +86,16 @@ def plan_suite(
 def plan_task(data: Data, model: Model | Baselines, given: Given, drop_shared: bool) -> Plan:
     """One task by itself."""
     chosen = {key: value for key, value in given.items() if value is not None}
-    return model.plan(data, Settings.model_validate(chosen), drop_shared)
+    settings = Settings.model_validate(chosen)
+    _refuse_unused(given, [settings])
+    return model.plan(data, settings, drop_shared)
+
+
+def _refuse_unused(given: Given, settings: list[Settings]) -> None:
+    drawn = [name for name in ("probe_samples", "temperature") if given.get(name) is not None]
+    if drawn and not any("self-consistency" in each.probe for each in settings):
+        option = drawn[0].replace("_", "-")
+        raise UserError(f"--{option} is of self-consistency alone; ask for it with --probe self-consistency")
 
 
 def tell_notices(data: Data, tell: Callable[[str], None]) -> None:

@@ -108,10 +108,12 @@ def _why_none(runs: list[Run], task: str, names: list[str], gold: bool) -> str:
     for run in runs:
         if any(_said(run.samples[task][key]) for key in names):
             continue
+        if run.manifests[task].get("setting") == "baseline":
+            return f"{run.folder} is a run of a baseline, which gives no explanation of {task}; leave it out"
         if run.manifests[task]["options"]["labels_only"]:
             return f"{run.folder} was run with --labels-only and holds no explanation of {task}; run it again without"
         advice = "explanations of rows that are not CC BY 4.0 are kept with --store-text alone"
-        return f"{run.folder} holds no explanation of {task}; {advice}, and baselines give none"
+        return f"{run.folder} holds no explanation of {task}; {advice}"
     return f"{task}: no post has an explanation by every run{' and a gold one; leave --gold out' if gold else ''}"
 
 

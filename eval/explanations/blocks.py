@@ -42,9 +42,9 @@ def not_measured(rows: Floats, task: Task) -> dict[str, str]:
 
 
 def counts(rows: Floats) -> dict[str, int]:
-    """How many rows hold an explanation, and how many one to hold it against."""
-    known = {block.name: part for block, part in each_block(rows)}.get(EXPLAINED.name, np.zeros((0, 3)))
-    return {"n_explained": int(np.nansum(known[:, 0])), "n_referred": int(np.nansum(known[:, 2]))}
+    """How many rows hold an explanation's words, and how many those of one to hold it against."""
+    known = {block.name: part for block, part in each_block(rows)}.get(EXPLAINED.name, np.zeros((0, 4)))
+    return {"n_explained": int(np.nansum(known[:, 2])), "n_referred": int(np.nansum(known[:, 3]))}
 
 
 def measured_in_all(runs: Sequence[Floats]) -> list[Floats]:

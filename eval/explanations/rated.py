@@ -4,6 +4,7 @@ import ast
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from mentalglm.errors import UserError
 PUBLISHED_SCORES = ("fluency", "completeness", "reliability", "overall")
 # Its two models' files write a post slightly differently; so many letters in, they differ no more than spaces do.
 _KEY = 60
+_SHORT = 12  # a longer cell may hold a post's words, which no message repeats
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ def _read(
         else:
             separator = "\t" if file.suffix == ".tsv" else ","
             table = pd.read_csv(file, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    except (OSError, ValueError) as error:
+    except Exception as error:  # a damaged workbook raises whatever its reader raises
         raise UserError(f"{file}: cannot be read as a table ({type(error).__name__}); check the file") from None
     wanted = [text, *scores, *(name for name in (explanation, reference, system) if name)]
     if missing := [name for name in wanted if name not in table.columns]:
@@ -111,9 +113,13 @@ def _only(file: Path, columns: list[str]) -> str:
 def _numbers(cell: str, place: str) -> tuple[float, ...]:
     try:
         value: Any = ast.literal_eval(cell.strip())
-        return tuple(map(float, value if isinstance(value, list | tuple) else [value]))
+        numbers = tuple(map(float, value if isinstance(value, list | tuple) else [value]))
     except (ValueError, TypeError, SyntaxError):
-        raise UserError(f"{place}: {cell[:20]!r} is no number and no list of numbers; correct it") from None
+        numbers = ()
+    if not numbers or not all(map(isfinite, numbers)):
+        shown = repr(cell) if len(cell) <= _SHORT else f"a text of {len(cell)} characters"
+        raise UserError(f"{place}: {shown} is no number and no list of numbers; correct it, or name another --score")
+    return numbers
 
 
 def _with_references(rows: list[Rated]) -> list[Rated]:

@@ -60,13 +60,20 @@ def _rouge_block(units: str, cut: Callable[[str, str], list[str]]) -> Block:
 
 
 def _known_rows(samples: Sequence[Sample], task: Task) -> Floats:
-    known = [(explained(s), explained(s) or referred(s), referred(s)) for s in samples]
-    made = np.array(known, float).reshape(-1, 3)
+    known = [
+        (_said(s), _said(s) or referred(s) or bool(s.get("explained")), explained(s), referred(s)) for s in samples
+    ]
+    made = np.array(known, float).reshape(-1, 4)
     return np.where(made[:, 1:2] > 0, made, np.nan)
 
 
-# Of the rows whose words the run kept: whether there is an explanation, and a reference.
-EXPLAINED = Block("explained", 3, _known_rows, lambda totals: {"explained": ratio(totals[:, 0], totals[:, 1])})
+def _said(sample: Sample) -> bool:
+    """Whether the model wrote an explanation, also where its words could not be kept."""
+    return explained(sample) or (sample.get("explained") or {}).get("own") is not None
+
+
+# Whether there is an explanation, of the rows of which that is known; whether its words were kept, and a reference.
+EXPLAINED = Block("explained", 4, _known_rows, lambda totals: {"explained": ratio(totals[:, 0], totals[:, 1])})
 TEXT_MEASURES = (
     EXPLAINED,
     pair_block("bleu_zh", 10, bleu_zh_row, lambda totals: {"bleu_zh": bleu(totals)}, "zh"),

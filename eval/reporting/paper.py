@@ -101,6 +101,10 @@ def _file(run: Run) -> Bilingual:
     if data.get("held_out"):
         share = f"{100 * data['held_out']:.0f}%"
         zh, en = f"{zh}（训练帖子的 {share}，代替测试文件）", f"{en} ({share} of the training posts, for the test file)"
+    if about := data.get("split_by"):
+        column, start = about.get("by") or about["time_column"], about.get("from")
+        zh = f"{zh}（按列 {column} 重新划分{f'，自 {start} 起' if start else ''}）"
+        en = f"{en} (divided anew by column {column}{f', from {start} on' if start else ''})"
     if data["limit"]:
         zh, en = f"{zh}，抽取 {data['limit']} 条", f"{en}, {data['limit']} drawn"
     return Bilingual(zh=zh, en=en)

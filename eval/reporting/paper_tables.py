@@ -125,11 +125,11 @@ def _comparison(each: Section, pair: Pair) -> Table:
     for name, score in pair.metrics.items():
         values = [Score({"value": score[key]}) for key in ("first", "second")]
         change = Score({**score, "value": score["difference"]}, "{:+.3f}")
-        p: list[Cell] = [Score({"value": score[key]}) if key in score else None for key in ("p", "p_holm")]
+        p = [_chance(score, key) for key in ("p", "p_holm")]
         rows.append([metric_name(name), *values, change, *p, Score({"value": score["detectable"]})])
     found = pair.mcnemar
     counts: list[Cell] = [Score({"value": found[key]}, "{:.0f}") for key in ("first_only", "second_only")]
-    p = [Score({"value": found[key]}) if key in found else None for key in ("p", "p_holm")]
+    p = [_chance(found, key) for key in ("p", "p_holm")]
     rows.append([Bilingual(zh="仅一方全对（McNemar）", en="Right in one alone (McNemar)"), *counts, None, *p, None])
     head: list[Words] = [
         Bilingual(zh="指标", en="Measure"),
@@ -175,6 +175,14 @@ def _slices(each: Section) -> Iterable[Table]:
         head: list[Words] = [column.title, "n", *(run.name for run in each.runs)]
         zh, en = f"{column.metric.zh}，按{column.title.zh}", f"{column.metric.en} by {column.title.en.lower()}"
         yield Table("slices", each.task, Bilingual(zh=zh, en=en), head, rows, facts=2)
+
+
+def _chance(score: dict[str, Any], key: str) -> Score | None:
+    """A p-value, never shown as 0; None where nothing was tested."""
+    if key not in score:
+        return None
+    small = score[key] is not None and score[key] < 0.001
+    return Score({"value": score[key]}, "<0.001" if small else "{:.3f}")
 
 
 def _score(score: dict[str, Any] | None, form: str = "{:.3f}") -> Score | None:

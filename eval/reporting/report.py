@@ -39,13 +39,15 @@ def write_report(
         The HTML file.
 
     Raises:
-        UserError: A folder is not a run's or has no answers, a file cannot be written, or a paper would quote posts
-            that are not openly licensed.
+        UserError: The language is neither, a folder is not a run's or has no answers, a file cannot be written, or a
+            paper would quote posts that are not openly licensed.
     """
     from eval.reporting.figure_files import FIGURES, write_figures
     from eval.reporting.paper_tables import tables_of
     from eval.reporting.table_files import write_tables
 
+    if lang not in ("en", "zh"):
+        raise UserError(f"--lang {lang}: tables are written in en or zh")
     runs = read_runs(folders)
     if for_paper and show_posts:
         refuse_third_party_posts(runs)

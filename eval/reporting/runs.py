@@ -71,12 +71,15 @@ class Run:
         manifest, data = self.manifest, self.manifest["data"]
         what = manifest["suite"]["name"] if "suite" in manifest else f"--task {manifest['task']}"
         words = [f"python -m eval run {what} --data …", f"--model {manifest['model']['name']}"]
-        words += [f"--split {data['split']}"] if data["split"] and "suite" not in manifest else []
+        if "suite" not in manifest:
+            words += _division(data)
+            words += [f"--{name.replace('_', '-')} {data[name]}" for name in _COLUMNS if data.get(name)]
         words += [f"--limit {data['limit']}"] if data["limit"] else []
         words += [f"--shots {manifest['shots']['per_label']}"] if manifest.get("shots") else []
         words += [f"--seed {seed}"] if (seed := manifest.get("seeds", {}).get("limit")) else []
         words += ["--generate"] if manifest["options"].get("generate") else []
         words += ["--labels-only"] if manifest["options"]["labels_only"] else []
+        words += ["--store-text"] if manifest["options"].get("store_text") else []
         for name in ("probe", "probe_samples", "temperature"):
             if value := manifest["options"].get(name):
                 words.append(f"--{name.replace('_', '-')} {','.join(value) if name == 'probe' else value}")
@@ -92,7 +95,22 @@ class Run:
     def rows_asked(self) -> tuple[Any, ...]:
         """Equal for runs that answered the same rows of the same file."""
         data = self.manifest["data"]
-        return data["sha256"], data["split"], data["limit"], self.scores["n"]
+        drawn = data["limit"] or data.get("held_out") or data.get("split_by")
+        seed = self.manifest.get("seeds", {}).get("limit") if drawn else None
+        return data["sha256"], data["split"], data["limit"], str(data.get("split_by")), seed, self.scores["n"]
+
+
+_COLUMNS = ("text_column", "label_column")
+
+
+def _division(data: dict[str, Any]) -> list[str]:
+    """The options that chose the rows."""
+    about = data.get("split_by")
+    if not about:
+        return [f"--split {data['split']}"] if data["split"] else []
+    if "by" in about:
+        return [f"--held-out-by {about['by']}", f"--held-out-share {about['share']:g}"]
+    return [f"--held-out-after {about['after']}", f"--time-column {about['time_column']}"]
 
 
 def read_runs(folders: list[Path]) -> list[dict[str, Run]]:
@@ -103,9 +121,11 @@ def read_runs(folders: list[Path]) -> list[dict[str, Run]]:
     """
     manifests = [read_manifest(folder) for folder in folders]
     models = [manifest["model"]["name"] for manifest in manifests]
+    short = [f"{model} ({folder.name})" for model, folder in zip(models, folders, strict=True)]
     found = []
     for i, (folder, manifest, model) in enumerate(zip(folders, manifests, models, strict=True)):
-        name = model if models.count(model) == 1 else f"{model} ({folder.name})"
+        apart = short[i] if short.count(short[i]) == 1 else f"{model} ({folder})"
+        name = model if models.count(model) == 1 else apart
         scores, parts, answers = task_scores(scores_of(folder)), task_manifests(manifest), Answers(folder)
         found.append(
             {task: Run(name, i, folder, task, parts[task], scores[task], answers) for task in parts if task in scores}

@@ -20,6 +20,7 @@ _LATEX = {
     "^": r"\textasciicircum{}",
     "↑": r"$\uparrow$",
     "↓": r"$\downarrow$",
+    "<": "$<$",
 }
 _LATEX |= {character: "\\" + character for character in "&%$#_{}"} | {"†": r"$^\dagger$", "−": "$-$", "κ": r"$\kappa$"}
 _HEAD = r"""% \usepackage{booktabs,xcolor,graphicx}; Chinese labels need XeLaTeX or LuaLaTeX with \usepackage{ctex}.
@@ -41,10 +42,8 @@ def write_tables(tables: list[Table], paper: Paper | None, folder: Path, lang: s
         lang: ``en`` or ``zh``.
 
     Raises:
-        UserError: The language is neither, or the folder cannot be written.
+        UserError: The folder cannot be written.
     """
-    if lang not in ("en", "zh"):
-        raise UserError(f"--lang {lang}: tables are written in en or zh")
     files = {PAPER: _paper(paper, lang)} if paper else {}
     for key, group in groupby(sorted(tables, key=lambda table: table.key), key=lambda table: table.key):
         same = list(group)

@@ -101,3 +101,7 @@ def test_a_hundred_thousand_samples_in_less_than_twenty_seconds_and_a_gigabyte(t
     assert scores["parse_rate"]["value"] == 0.99
     score = scores["metrics"]["micro_f1"]
     assert 0 < score["high"] - score["low"] < 0.01 and score["bca"][0] == pytest.approx(score["low"], abs=1e-3)
+
+
+def test_draws_that_are_all_alike_tell_no_detectable_difference() -> None:
+    assert np.isnan(detectable(np.full((100, 1), 0.3))[0])

@@ -91,7 +91,7 @@ def test_a_folder_of_another_run_is_refused_in_one_line(records: Path, tmp_path:
     kept = (tmp_path / "run" / "samples.jsonl").read_bytes()
     for other in (
         ("--model", "tfidf"),
-        ("--model", "majority", "--split", "all"),
+        ("--model", "lexicon", "--split", "all"),
         ("--model", "majority", "--limit", 3),
     ):
         refused = evaluate(*arguments, *other)

@@ -164,3 +164,42 @@ def test_dates_as_files_write_them(written: str) -> None:
     assert _moment(written) == 1685491200.0
     assert _moment("2023-13-01") is None and _moment("2023/2/30") is None and _moment("12:30") is None
     assert _moment("2023年5月") == _moment("2023-05-01")
+
+
+def test_a_baseline_is_not_judged_by_the_rows_it_learned(tmp_path: Path) -> None:
+    path, out = records(tmp_path, rows={50: {"text": "第3天，都安排好了"}}), tmp_path / "run"  # row 3 is of train
+    for split in ("all", "train"):
+        command = ["run", "--task", "suicide_risk", "--data", path, "--model", "majority", "--split", split]
+        assert f"split {split} holds rows that majority learns from" in refusal(*command, "--out", out)
+    said = evaluate("run", "--task", "suicide_risk", "--data", path, "--model", "majority", "--out", out).stderr
+    assert "also learns from 1 of the posts evaluated" in " ".join(said.split())
+    assert manifest(out)["data"]["train_rows"] == 40
+    assert run(path, tmp_path / "apart", "--drop-shared")["train_rows"] == 39
+
+
+def test_only_columns_of_the_file_are_offered(tmp_path: Path) -> None:
+    command = ["run", "--task", "suicide_risk", "--data", records(tmp_path), "--model", "majority"]
+    offered = refusal(*command, "--held-out-by", "length", "--out", tmp_path / "run").split("there are ")[1].split(", ")
+    assert "author" in offered and "length" not in offered
+
+
+@pytest.mark.parametrize("option", ["--dtype", "--quantization", "--style", "--endpoint-model", "--revision"])
+def test_an_option_that_a_baseline_has_no_use_for_is_refused(tmp_path: Path, option: str) -> None:
+    command = ["run", "--task", "suicide_risk", "--data", records(tmp_path), "--model", "majority", option, "int8"]
+    assert f"{option} says nothing to" in refusal(*command, "--out", tmp_path / "run")
+
+
+def test_a_temperature_without_anything_to_draw_is_refused(tmp_path: Path) -> None:
+    command = ["run", "--task", "suicide_risk", "--data", records(tmp_path), "--model", "majority"]
+    assert "--probe self-consistency" in refusal(*command, "--temperature", 0.5, "--out", tmp_path / "run")
+
+
+def test_the_report_repeats_the_division(tmp_path: Path) -> None:
+    from eval.reporting.runs import read_runs
+
+    run(records(tmp_path), tmp_path / "a" / "run", "--held-out-by", "author", "--held-out-share", 0.3)
+    run(records(tmp_path), tmp_path / "b" / "run", "--held-out-after", "2023-02-13", "--time-column", "day")
+    (first,), (second,) = (each.values() for each in read_runs([tmp_path / "a" / "run", tmp_path / "b" / "run"]))
+    assert "--held-out-by author --held-out-share 0.3" in first.command and "--split" not in first.command
+    assert "--held-out-after 2023-02-13 --time-column day" in second.command
+    assert first.name != second.name and first.rows_asked != second.rows_asked

@@ -122,3 +122,11 @@ def test_a_lexicon_of_ones_own_and_its_mistakes(tmp_path: Path) -> None:
         learn("lexicon", Lesson(load_task("depression"), []))
     path.write_text(yaml.safe_dump(WORDS.model_dump(), allow_unicode=True), encoding="utf-8")
     assert learn(f"lexicon:{path}", Lesson(RISK, [])).answer(["想死"])[0].labels == ["高自杀风险"]
+
+
+def test_a_lexicon_that_is_not_there_is_named_for_a_suite_too(tmp_path: Path) -> None:
+    from tests.eval.commands import refusal
+
+    missing = tmp_path / "none.yaml"
+    said = refusal("run", "open", "--limit", 1, "--model", f"lexicon:{missing}", "--out", tmp_path / "run")
+    assert said.startswith(f"{missing}: cannot be read")

@@ -76,6 +76,14 @@ def test_mistakes_are_one_line(tmp_path: Path) -> None:
     bad.write_text(good.read_text(encoding="utf-8").replace("[0, 0, 0]", "poor", 1), encoding="utf-8")
     with pytest.raises(UserError, match=r"bad.csv, line 2, fluency: 'poor' is no number"):
         read_rated([bad])
+    post = "半夜醒来三次，天亮前再也睡不着，白天什么都做不了"  # a column of words is named by mistake
+    (tmp_path / "words.csv").write_text(f"text,said\n{post},好\n", encoding="utf-8")
+    with pytest.raises(UserError, match="line 2, text: a text of 24 characters is no number") as refused:
+        read_rated([tmp_path / "words.csv"], scores=["text"], explanation="said")
+    assert post[:6] not in str(refused.value)
+    (tmp_path / "damaged.xlsx").write_bytes(b"PK\x03\x04 no workbook")
+    with pytest.raises(UserError, match="cannot be read as a table"):
+        read_rated([tmp_path / "damaged.xlsx"])
     with pytest.raises(UserError, match="no column 'grade'; its columns are text, label"):
         read_rated([good], scores=["grade"])
     with pytest.raises(UserError, match="no CSV, TSV or XLSX file"):

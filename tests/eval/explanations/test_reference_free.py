@@ -149,6 +149,7 @@ def test_third_party_words_are_judged_and_not_kept(tmp_path: Path) -> None:
     assert scores["explanations"]["gold_consistency"]["value"] == 1
     assert scores["template"]["consistency"]["value"] == 1 and "chrf" not in scores["template"]
     assert scores["not_measured"]["template_chrf"] == "template"
+    assert scores["explanations"]["explained"]["value"] == 1 and scores["n_explained"] == 0  # written, words not kept
 
 
 def test_open_words_stay(tmp_path: Path) -> None:
@@ -166,3 +167,11 @@ def test_nothing_is_learned_from_a_post_that_is_evaluated(tmp_path: Path) -> Non
     observer = Observer(data, lambda license: True)
     assert observer.each(data.samples[:1], [None]) == [None]
     assert observer._recovery is None and observer._templates.of([LOW]) is None
+
+
+def test_the_share_with_an_explanation_does_not_hang_on_references() -> None:
+    from eval.explanations.text_measures import EXPLAINED
+
+    said, unsaid = ({"explained": {"own": own}, "explanation": None} for own in (seen(), None))
+    rows = EXPLAINED.rows([said, unsaid, unsaid, {"explanation": None}], RISK)
+    assert EXPLAINED.formula(np.nansum(rows, axis=0, keepdims=True))["explained"][0] == pytest.approx(1 / 3)

@@ -124,3 +124,12 @@ def test_the_command_says_what_it_wrote(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="name another folder with --tables"):
         evaluate("report", folder, "--tables", tmp_path / "file" / "t")
+
+
+def test_a_small_p_is_never_shown_as_0() -> None:
+    from eval.reporting.paper_tables import _chance
+    from eval.reporting.table_files import _shown, _tex_cell
+
+    small = _chance({"p": 0.0001}, "p")
+    assert _shown(small, "en") == "<0.001" and _tex_cell(small, "en") == "$<$0.001"
+    assert _shown(_chance({"p": 0.012}, "p"), "en") == "0.012" and _chance({}, "p") is None
