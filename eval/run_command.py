@@ -96,6 +96,8 @@ def run(
 
     if (suite is None) == (task is None):
         raise UserError("name a suite or --task NAME, one of them; python -m eval ls shows the suites")
+    if split is not None and (held_out_by or held_out_after):
+        raise UserError("--split chooses rows by their split, --held-out-… divides them anew; give one of them")
     rule = rule_of(held_out_by, held_out_share, held_out_after, time_column)
     source = Source(
         model, revision, device, dtype, quantization, style, tuple(endpoint or ()), endpoint_model, allow_external,
@@ -118,7 +120,7 @@ def run(
             raise UserError("--task needs --data: a file of labelled posts, or a folder with TASK.jsonl")
         drawn = SEED if seed is None else seed
         columns = {"text_column": text_column, "label_column": label_column, "model": model}
-        chosen, most = (split, limit) if rule is None else (split or "all", None)
+        chosen, most = (split, limit) if rule is None else ("all", None)
         rows = load_data(data, str(task), split=chosen, limit=most, seed=drawn, **columns)
         rows = rows if rule is None else divide(rows, rule, limit, drawn)
         tell_notices(rows, tell)

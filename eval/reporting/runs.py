@@ -74,6 +74,11 @@ class Run:
         if "suite" not in manifest:
             words += _division(data)
             words += [f"--{name.replace('_', '-')} {data[name]}" for name in _COLUMNS if data.get(name)]
+        model = manifest["model"]
+        words += [f"--{name} {model[name]}" for name in ("revision", "quantization") if model.get(name)]
+        # A model that was trained here brings its own style.
+        words += [f"--style {manifest['style']}"] if manifest.get("style") and model.get("tasks") == [] else []
+        words += [f"--batch-size {size}"] if (size := manifest.get("batch_size", 16)) != 16 else []
         words += [f"--limit {data['limit']}"] if data["limit"] else []
         words += [f"--shots {manifest['shots']['per_label']}"] if manifest.get("shots") else []
         words += [f"--seed {seed}"] if (seed := manifest.get("seeds", {}).get("limit")) else []

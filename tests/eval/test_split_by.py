@@ -203,3 +203,8 @@ def test_the_report_repeats_the_division(tmp_path: Path) -> None:
     assert "--held-out-by author --held-out-share 0.3" in first.command and "--split" not in first.command
     assert "--held-out-after 2023-02-13 --time-column day" in second.command
     assert first.name != second.name and first.rows_asked != second.rows_asked
+
+
+def test_rows_are_chosen_by_their_split_or_divided_anew_not_both(tmp_path: Path) -> None:
+    command = ["run", "--task", "suicide_risk", "--data", records(tmp_path), "--model", "majority", "--split", "test"]
+    assert "give one of them" in refusal(*command, "--held-out-by", "group")
