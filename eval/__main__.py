@@ -137,6 +137,9 @@ def meta(
     ] = None,
     reference: Annotated[str | None, typer.Option(help="The column of a reference explanation.")] = None,
     system: Annotated[str | None, typer.Option(help="The column of who wrote the explanation.")] = None,
+    train: Annotated[
+        Path | None, typer.Option(help="Explained and labelled rows to learn consistency from; needs a column label.")
+    ] = None,
     bert_score: Annotated[str | None, typer.Option(help="BERTScore with this model.")] = None,
     bart_score: Annotated[str | None, typer.Option(help="BARTScore with this model.")] = None,
     bert_score_layer: Annotated[int | None, typer.Option(min=0, help="Whose hidden states BERTScore compares.")] = None,
@@ -144,6 +147,7 @@ def meta(
     out: Annotated[Path | None, typer.Option(help="Write the result to this JSON file too.")] = None,
 ) -> None:
     """Tell which measure of explanations to believe: how each ranks them, against how people do."""
+    from eval.data import load_data
     from eval.explanations.meta import correlate, print_correlations
     from eval.explanations.rated import PUBLISHED_SCORES, read_rated
     from mentalglm.tasks import load_task
@@ -152,9 +156,9 @@ def meta(
     rated = read_rated(
         files, scores=score or PUBLISHED_SCORES, text=text, explanation=explanation, reference=reference, system=system
     )
-    found = correlate(
-        rated, known, bert_score=bert_score, bart_score=bart_score, layer=bert_score_layer, device=device, out=out
-    )
+    models = {"bert_score": bert_score, "bart_score": bart_score, "device": device}
+    rows = [] if train is None else load_data(train, task, split="all").samples
+    found = correlate(rated, known, **models, layer=bert_score_layer, train=rows, out=out)
     print_correlations(results(), found)
 
 

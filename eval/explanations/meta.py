@@ -15,6 +15,7 @@ from rich.console import Console
 from eval.explanations.bartscore import bart_scores, load_bart_scorer
 from eval.explanations.bertscore import bert_scores, load_bert_scorer
 from eval.explanations.blocks import BLOCKS
+from eval.explanations.label_recovery import LabelRecovery, fit_label_recovery
 from eval.explanations.observed import observe
 from eval.explanations.rank_correlation import Ranking, kendall, spearman
 from eval.explanations.rated import Rated
@@ -23,8 +24,11 @@ from eval.explanations.text_measures import EXPLAINED
 from eval.folder import write_json
 from eval.intervals import LEVEL, RESAMPLES, SEED
 from eval.reporting import tables
+from eval.same_post import post_key
+from mentalglm.errors import UserError
 from mentalglm.metrics import percentile_ends
 from mentalglm.metrics.sums import Floats
+from mentalglm.readers import LabelledRow
 from mentalglm.tasks import Bilingual, Task
 
 Judge = Callable[[list[str], list[str]], list[list[float]]]
@@ -48,6 +52,7 @@ def correlate(
     bart_score: str | None = None,
     layer: int | None = None,
     device: str | None = None,
+    train: Sequence[LabelledRow] = (),
     out: Path | None = None,
 ) -> dict[str, Any]:
     """Correlates measures with people's scores, and writes the result if ``out`` is given.
@@ -59,6 +64,8 @@ def correlate(
         bart_score: Measure BARTScore with this model.
         layer: BERTScore's layer.
         device: Where these models run.
+        train: Rows to learn from how labels are recovered from explanations, for consistency; none of them may be a
+            post that was rated, and such rows are left out.
         out: The file.
 
     Returns:
@@ -68,7 +75,11 @@ def correlate(
         no measure need do better. ``models`` are those of BERTScore and BARTScore.
     """
     judges, models = _judges(bert_score, bart_score, layer, device)
-    columns = list(_columns(rated, task, judges))
+    posts = {post_key(row.post) for row in rated}
+    recovery = fit_label_recovery([row for row in train if post_key(row.text) not in posts], task)
+    if train and recovery is None:
+        raise UserError("--train: too few explanations to learn from; give 50 or more, of two labels at least")
+    columns = list(_columns(rated, task, judges, recovery))
     systems = list(dict.fromkeys(row.system for row in rated))
     subsets = {"all": np.ones(len(rated), bool)}
     if len(systems) > 1:
@@ -98,9 +109,20 @@ def _judges(
     return judges, models
 
 
-def _columns(rated: Sequence[Rated], task: Task, judges: dict[str, Judge]) -> Iterator[tuple[str, str, Floats]]:
+def _columns(
+    rated: Sequence[Rated], task: Task, judges: dict[str, Judge], recovery: LabelRecovery | None
+) -> Iterator[tuple[str, str, Floats]]:
     """Measure, what it is held against, and its value for every explanation (``nan`` where it has none)."""
     without = [_sample(row, task, None) for row in rated]
+    if recovery is not None:
+        for sample, row, found in zip(
+            without, rated, recovery.recover([row.explanation for row in rated]), strict=True
+        ):
+            label = _label(row, task)
+            if label is not None and sample["explained"]["own"] is not None:
+                sample["labels"] = sample["gold"] = [label]
+                sample["explained"]["recoverable"] = True
+                sample["explained"]["own"]["recovered"] = found
     free = [block for block in BLOCKS if block is not EXPLAINED and block.name not in _OF_LABELS]
     yield from _measured(free, without, task, "none")
     paired = [block for block in BLOCKS if block.needs in ("gold_explanation", *judges)]
@@ -112,6 +134,15 @@ def _columns(rated: Sequence[Rated], task: Task, judges: dict[str, Judge]) -> It
             for sample, scores in zip(known, judge(*texts), strict=True):
                 sample[name] = scores
         yield from _measured(paired, samples, task, against)
+
+
+def _label(row: Rated, task: Task) -> str | None:
+    """The label of a rated row: by its name, or 1 and 0 of a task with a positive label."""
+    said = (row.label or "").strip()
+    if task.binary_label is not None and said in ("0", "1"):
+        other = next(name for name in task.label_names if name != task.binary_label)
+        return task.binary_label if said == "1" else other
+    return said if said in task.label_names else None
 
 
 def _sample(row: Rated, task: Task, reference: str | None) -> Sample:

@@ -11,6 +11,7 @@ from typing import Any
 from mentalglm.errors import UserError
 
 # Of the set published with IMHI (Yang et al. 2023, "Towards interpretable mental health analysis"): three raters each.
+LABEL = "label"
 PUBLISHED_SCORES = ("fluency", "completeness", "reliability", "overall")
 # Its two models' files write a post slightly differently; so many letters in, they differ no more than spaces do.
 _KEY = 60
@@ -26,6 +27,7 @@ class Rated:
         explanation: The explanation.
         reference: Another one to hold it against; None where there is none.
         system: Who wrote it; empty where that is not said.
+        label: What the post is labelled, as the table says it; None where it does not.
         scores: By aspect, a number per rater.
     """
 
@@ -33,6 +35,7 @@ class Rated:
     explanation: str
     reference: str | None
     system: str
+    label: str | None
     scores: dict[str, tuple[float, ...]]
 
 
@@ -93,13 +96,14 @@ def _read(
     wanted = [text, *scores, *(name for name in (explanation, reference, system) if name)]
     if missing := [name for name in wanted if name not in table.columns]:
         raise UserError(f"{file}: no column {missing[0]!r}; its columns are {', '.join(map(str, table.columns))}")
-    column = explanation or _only(file, [str(name) for name in table.columns if name not in {*wanted, "label"}])
+    column = explanation or _only(file, [str(name) for name in table.columns if name not in {*wanted, LABEL}])
     for place, row in enumerate(table.to_dict("records"), start=2):
         yield Rated(
             post=row[text],
             explanation=row[column],
             reference=(row[reference] or None) if reference else None,
             system=row[system] if system else column if explanation is None else "",
+            label=row.get(LABEL),
             scores={name: _numbers(row[name], f"{file}, line {place}, {name}") for name in scores},
         )
 

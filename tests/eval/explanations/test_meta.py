@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from eval.data import load_data
 from eval.explanations.meta import correlate
 from eval.explanations.rated import read_rated
 from mentalglm.errors import UserError
@@ -56,6 +57,39 @@ def test_measures_that_follow_people_correlate_with_them(tmp_path: Path) -> None
     assert 0.5 < found["one_rater", "people"]["spearman"]["value"] <= 1
     later = {(each["measure"], each["against"]) for each in result["subsets"]["curie-instruct-beta"]["correlations"]}
     assert ("chrf", "reference") in later and ("bleu_13a", "post") in later and ("bleu_zh", "post") not in later
+
+
+def test_consistency_is_learned_from_rows_of_other_posts(tmp_path: Path) -> None:
+    folder, train = published(tmp_path / "set"), tmp_path / "train.csv"
+    table = folder / "chatgpt_data.csv"
+    rows = list(csv.reader(table.open(encoding="utf-8", newline="")))
+    # Half of the explanations argue for the wrong label, and people rate them low.
+    for i, row in enumerate(rows[1:]):
+        right = i % 2
+        row[1], row[3:] = str(i // 2 % 2), [f"[{3 * right}, {3 * right}, {2 * right}]"] * len(ASPECTS)
+        row[2] = "tears hopeless empty days" if (row[1] == "1") == bool(right) else "cheerful picnic plans and jokes"
+    with table.open("w", encoding="utf-8", newline="") as out:
+        csv.writer(out).writerows(rows)
+    ask = 'Consider this post: "{}" Question: Does the poster suffer from depression?'
+    with train.open("w", encoding="utf-8", newline="") as out:
+        writer = csv.writer(out)
+        writer.writerow(["query", "gpt-3.5-turbo"])
+        for i in range(60):
+            yes = i % 2 == 0
+            why = f"tears hopeless empty days {i}" if yes else f"cheerful picnic plans and jokes {i}"
+            head = (
+                "Yes, the poster suffers from depression." if yes else "No, the poster does not suffer from depression."
+            )
+            writer.writerow([ask.format(f"another post {i}"), f"{head} Reasoning: {why}"])
+    done = evaluate("meta", table, "--train", train, "--out", tmp_path / "meta.json")
+    assert done.exit_code == 0, done.stderr
+    found = json.loads((tmp_path / "meta.json").read_text(encoding="utf-8"))["subsets"]["all"]["correlations"]
+    (one,) = (each for each in found if each["measure"] == "consistency" and each["aspect"] == "overall")
+    assert one["spearman"]["value"] > 0.99 and one["n"] == 8
+    few = tmp_path / "few.csv"
+    few.write_text("\n".join(train.read_text(encoding="utf-8").splitlines()[:9]), encoding="utf-8")
+    with pytest.raises(UserError, match="too few explanations"):
+        correlate(read_rated([table]), load_task("depression"), train=load_data(few, "depression", split="all").samples)
 
 
 def test_a_table_of_ones_own_goes_through_the_command(tmp_path: Path) -> None:
